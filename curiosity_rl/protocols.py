@@ -1,0 +1,116 @@
+"""What the rooms of the package agree on: transitions, rewards, activity layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+Observation = Any
+"""A batched observation: an array, or a mapping from key to array (Dict spaces)."""
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """A batch of transitions, time-major: every array starts with `(T, N)`.
+
+    Attributes:
+        obs: Observations, `(T, N, ...)`; a mapping of such arrays for Dict spaces.
+        action: Actions, `(T, N, ...)`.
+        reward: Extrinsic rewards, `(T, N)`.
+        next_obs: The TRUE next observations, `(T, N, ...)`: at the end of an episode
+            the last observation of that episode, never the first of the next.
+        terminated: The world ended the episode, `(T, N)` bool.
+        truncated: A time limit cut the episode, `(T, N)` bool.
+        info: What the world reports per step, each `(T, N, ...)`. It never holds
+            `"truth"`: adapters strip what only evaluation may know.
+    """
+
+    obs: Observation
+    action: np.ndarray
+    reward: np.ndarray
+    next_obs: Observation
+    terminated: np.ndarray
+    truncated: np.ndarray
+    info: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def done(self) -> np.ndarray:
+        """Whether the episode ended with this transition, `(T, N)` bool."""
+        return self.terminated | self.truncated
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """`(T, N)`: steps and lanes."""
+        return self.reward.shape[0], self.reward.shape[1]
+
+
+@runtime_checkable
+class IntrinsicReward(Protocol):
+    """A bonus for transitions.
+
+    `compute` is called once per transition, in time order. It pays and never learns:
+    all it may move is per-lane episode memory. `update` moves everything else (models,
+    counts, running statistics). An adapter calls `compute`, then `update`, once per
+    rollout or step; `T = 1` and `T = n_steps` give the same numbers.
+    """
+
+    def compute(self, batch: Transitions) -> np.ndarray:
+        """Return the bonus of every transition, `(T, N)` float32."""
+        ...
+
+    def update(self, batch: Transitions) -> dict[str, float]:
+        """Learn from the batch once; return what should be logged."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that resuming needs: tensors, arrays and primitives."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        ...
+
+
+@dataclass(frozen=True)
+class ActivityLayout:
+    """How a tutor world's flat observation is laid out.
+
+    The observation holds one block of features per activity, activity after activity,
+    then the fraction of the budget that is left.
+
+    Attributes:
+        activities: Number of activities A.
+        features: Names of the F features of an activity, in order.
+    """
+
+    activities: int
+    features: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Length of the flat observation, `A * F + 1`."""
+        return self.activities * len(self.features) + 1
+
+    def split(self, obs: Any) -> tuple[Any, Any]:
+        """Reshape `(..., A * F + 1)` to features `(..., A, F)` and time left `(...)`.
+
+        Works on NumPy arrays and torch tensors, without a copy.
+        """
+        shape = (*obs.shape[:-1], self.activities, len(self.features))
+        return obs[..., :-1].reshape(shape), obs[..., -1]
+
+    def column(self, obs: np.ndarray, feature: str) -> np.ndarray:
+        """Return one feature of all activities, `(..., A)`.
+
+        Raises:
+            KeyError: If the observation does not hold this feature.
+        """
+        if feature not in self.features:
+            raise KeyError(
+                f"this observation has no feature {feature!r}; it has "
+                f"{', '.join(self.features)}"
+            )
+        return self.split(obs)[0][..., self.features.index(feature)]

@@ -1,0 +1,111 @@
+"""The tables of names: worlds by id, intrinsic rewards and tutors by short name.
+
+A new world is one module under `envs/` and one line in `WORLDS`; a new bonus is one
+class under `curiosity_rl/rewards/` and one line in `REWARDS`; a new tutor is one class
+under `agents/tutors/` and one line in `TUTORS`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gymnasium.envs.registration import register, registry
+
+
+@dataclass(frozen=True)
+class WorldSpec:
+    """One registered world: the class of its kernel and its settings.
+
+    Attributes:
+        world: `module:Class` of the world.
+        kwargs: Settings that this id fixes; the user's override them.
+        max_episode_steps: Time limit (truncation); None where the world ends itself.
+    """
+
+    world: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    max_episode_steps: int | None = None
+
+
+_TUTOR = "curiosity_rl.envs.tutor.world:Tutor"
+WORLDS: dict[str, WorldSpec] = {
+    "tutor-v0": WorldSpec(_TUTOR),
+    "tutor-blind-v0": WorldSpec(_TUTOR, {"graph_shown": "none", "budget": 300}),
+    "tutor-chain-v0": WorldSpec(
+        _TUTOR,
+        {
+            "curriculum": "chain-10",
+            "population": "textbook",
+            "budget": 100,
+            "goals": 1,
+            "distractors": 0,
+        },
+    ),
+    "tutor-edm2016-v0": WorldSpec(
+        _TUTOR,
+        {
+            "curriculum": "edm2016-0",
+            "population": "textbook",
+            "budget": 100,
+            "goals": 6,
+            "distractors": 0,
+        },
+    ),
+    "river-swim-v0": WorldSpec(
+        "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
+    ),
+}
+
+REWARDS: dict[str, str] = {
+    "belief-gain": "curiosity_rl.rewards.information:BeliefGain",
+    "belief-progress": "curiosity_rl.rewards.progress:BeliefProgress",
+    "count": "curiosity_rl.rewards.novelty:Count",
+    "rnd": "curiosity_rl.rewards.prediction:RND",
+    "skill-progress": "curiosity_rl.rewards.progress:SkillProgress",
+}
+
+TUTORS: dict[str, str] = {
+    "random": "curiosity_rl.agents.tutors.simple:RandomTutor",
+    "n-in-a-row": "curiosity_rl.agents.tutors.rules:InARow",
+    "n-in-a-row-backtrack": "curiosity_rl.agents.tutors.rules:InARowBacktrack",
+    "bkt-mastery": "curiosity_rl.agents.tutors.rules:BKTMastery",
+    "parent-inference": "curiosity_rl.agents.tutors.rules:ParentInference",
+    "zpdes": "curiosity_rl.agents.tutors.zpdes:Zpdes",
+    "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
+    "stay": "curiosity_rl.agents.tutors.blind:Stay",
+    "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",
+    "wrong-order": "curiosity_rl.agents.tutors.blind:WrongOrder",
+    "omniscient": "curiosity_rl.agents.tutors.omniscient:Omniscient",
+}
+
+
+def load(entry_point: str) -> Any:
+    """Import `module:name` and return what it names."""
+    module, _, name = entry_point.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> str:
+    """Say that `given` is no such name, with the nearest suggestions."""
+    names = sorted(allowed)
+    near = difflib.get_close_matches(given, names, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"unknown {kind} {given!r}: {hint}known: {', '.join(names)}"
+
+
+def register_worlds() -> None:
+    """Register every world with Gymnasium, as `ID` and as `curiosity_rl/ID`."""
+    for name, spec in WORLDS.items():
+        for env_id in (name, f"curiosity_rl/{name}"):
+            if env_id not in registry:
+                register(
+                    env_id,
+                    entry_point="curiosity_rl.envs.faces:SingleEnv",
+                    vector_entry_point="curiosity_rl.envs.faces:BatchEnv",
+                    max_episode_steps=spec.max_episode_steps,
+                    kwargs={"world": spec.world, **spec.kwargs},
+                )
