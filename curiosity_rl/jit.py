@@ -1,0 +1,61 @@
+"""Compile kernels with numba, cached on disk under a key that can never go stale.
+
+Numba invalidates a cached kernel when its own file changes, but not when a kernel that
+it calls from another file does. So the cache directory is named by a hash of all
+sources of the package: a change anywhere starts a fresh cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import platformdirs
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def source_hash(root: Path) -> str:
+    """Return a short hash over all Python sources below `root`, links followed."""
+    digest = hashlib.sha256(numba.__version__.encode())
+    for folder, _, files in sorted(os.walk(root, followlinks=True)):
+        for name in sorted(files):
+            if name.endswith(".py"):
+                path = Path(folder, name)
+                digest.update(str(path.relative_to(root)).encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def cache_dir() -> str:
+    """Return a writable directory for compiled kernels of exactly these sources."""
+    key = "kernels-" + source_hash(Path(__file__).parent)
+    for base in (platformdirs.user_cache_dir("curiosity_rl"), tempfile.gettempdir()):
+        folder = Path(base, key)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return str(folder)
+        except OSError:
+            continue
+    return tempfile.mkdtemp(prefix=key)
+
+
+def kernel(function: F) -> F:
+    """Compile a function in nopython mode, cached, with NumPy's error model.
+
+    The setting of the user's own numba cache is left as it was.
+    """
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = cache_dir()  # type: ignore[attr-defined]
+    try:
+        return cast(F, numba.njit(cache=True, error_model="numpy")(function))
+    finally:
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]

@@ -1,0 +1,1 @@
+"""Worlds with sparse rewards: one kernel each, shown through the faces."""
