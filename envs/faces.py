@@ -1,0 +1,353 @@
+"""The faces of every world: `gymnasium.Env` and `gymnasium.vector.VectorEnv`.
+
+They know nothing of any world; its rules stand once, in the world's kernel.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from curiosity_rl.envs.rng import lane_words
+from curiosity_rl.envs.world import World
+from curiosity_rl.registry import load, unknown_name
+
+METADATA: dict[str, Any] = {
+    "render_modes": ["rgb_array"],
+    "render_fps": 10,
+    "autoreset_mode": AutoresetMode.SAME_STEP,
+}
+
+
+def make_world(world: str, settings: dict[str, Any]) -> World:
+    """Build a world from `module:Class` and its settings.
+
+    Raises:
+        ValueError: If a setting is unknown or not allowed.
+    """
+    cls = load(world)
+    known = inspect.signature(cls).parameters
+    for name in settings:
+        if name not in known:
+            raise ValueError(unknown_name(f"setting of {cls.__name__}", name, known))
+    return cls(**settings)
+
+
+class _Lanes:
+    """A world and its lanes: what the two faces have in common."""
+
+    def __init__(self, world: str, lanes: int, settings: dict[str, Any]) -> None:
+        self.world = make_world(world, settings)
+        self.state = self.world.allocate(lanes)
+        self.all = np.arange(lanes)
+        self.seeded = False
+        space = self.world.action_space
+        self._actions = int(space.n) if isinstance(space, gym.spaces.Discrete) else None
+
+    def seed(self, lanes: np.ndarray, seeds: Any) -> None:
+        self.state.rng[lanes] = lane_words(np.asarray(seeds, dtype=np.uint64))
+        self.seeded = True
+
+    def observe(self) -> np.ndarray:
+        space = self.world.observation_space
+        assert space.shape is not None
+        out = np.empty((len(self.all), *space.shape), dtype=space.dtype)
+        self.world.observe(self.state, self.all, out)
+        return out
+
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray]:
+        actions = np.asarray(actions)
+        if actions.shape[:1] != self.all.shape:
+            raise ValueError(
+                f"got actions of shape {actions.shape} for {len(self.all)} lanes; "
+                "pass one action per lane"
+            )
+        if self._actions is not None:
+            if not (0 <= actions.min() and actions.max() < self._actions):
+                raise ValueError(
+                    f"action {actions.min()} or {actions.max()} is not in "
+                    f"{self.world.action_space}; actions run from 0 to "
+                    f"{self._actions - 1}"
+                )
+            actions = actions.astype(np.int64, copy=False)
+        return self.world.step(self.state, actions)
+
+    def get_state(self) -> dict[str, Any]:
+        fields = {k: v.copy() for k, v in self.state._asdict().items()}
+        return {"fields": fields, "seeded": self.seeded}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        for name, array in self.state._asdict().items():
+            given = state["fields"].get(name)
+            if given is None or given.shape != array.shape:
+                shape = None if given is None else given.shape
+                raise ValueError(
+                    f"state field {name!r} has shape {shape}, this world needs "
+                    f"{array.shape}; restore into a world with the same settings"
+                )
+        for name, array in self.state._asdict().items():
+            array[...] = state["fields"][name]
+        self.seeded = state["seeded"]
+
+
+class SingleEnv(gym.Env[Any, Any]):
+    """One lane of a world as a `gymnasium.Env`.
+
+    Args:
+        world: `module:Class` of the world.
+        render_mode: `"rgb_array"` or None.
+        settings: The world's own keyword arguments.
+    """
+
+    metadata = METADATA
+
+    def __init__(
+        self, world: str, render_mode: str | None = None, **settings: Any
+    ) -> None:
+        self._lanes = _Lanes(world, 1, settings)
+        self.world = self._lanes.world
+        self.observation_space = self.world.observation_space
+        self.action_space = self.world.action_space
+        self.render_mode = render_mode
+
+    @property
+    def layout(self) -> Any:
+        """The world's observation layout, where it has one."""
+        return self.world.layout  # type: ignore[attr-defined]
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start a new episode; a seed restarts the lane's stream of episodes."""
+        super().reset(seed=seed)
+        lanes = self._lanes
+        if seed is not None:
+            lanes.seed(lanes.all, [seed])
+        elif not lanes.seeded:
+            lanes.seed(lanes.all, self.np_random.integers(2**63, size=1))
+        self.world.reset(lanes.state, lanes.all)
+        info = self.world.reset_info(lanes.state, lanes.all)
+        return lanes.observe()[0], _first(info)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """Take one step; time limits are the business of `gymnasium.make`."""
+        lanes = self._lanes
+        reward, terminated = lanes.step(np.asarray(action)[None])
+        info = _first(self.world.step_info(lanes.state))
+        return lanes.observe()[0], float(reward[0]), bool(terminated[0]), False, info
+
+    def coverage(self) -> int:
+        """Return the flat index of the visited cell in `coverage_shape`."""
+        return int(self.world.coverage(self._lanes.state)[0])
+
+    @property
+    def coverage_shape(self) -> tuple[int, ...]:
+        """Shape of the table of cells that exploration can visit."""
+        return self.world.coverage_shape
+
+    def get_state(self) -> dict[str, Any]:
+        """Return everything that the next steps depend on: arrays and primitives."""
+        return self._lanes.get_state()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore what `get_state` returned.
+
+        Raises:
+            ValueError: If the state belongs to a world with other settings.
+        """
+        self._lanes.set_state(state)
+
+    def render(self) -> Any:
+        """Draw the lane, `(height, width, 3)` uint8; None without a render mode."""
+        if self.render_mode is None:
+            return None
+        return self.world.render(self._lanes.state, 0)
+
+
+class BatchEnv(VectorEnv[Any, Any, Any]):
+    """Many lanes of a world as a `gymnasium.vector.VectorEnv`, SAME_STEP autoreset.
+
+    Lane i seeded with `s + i` equals the single environment seeded `s + i`, bit for
+    bit.
+
+    Args:
+        world: `module:Class` of the world.
+        num_envs: Number of lanes.
+        max_episode_steps: Time limit in steps; None for none.
+        render_mode: `"rgb_array"` or None.
+        settings: The world's own keyword arguments.
+
+    Raises:
+        ValueError: If there are no lanes or a setting is not allowed.
+    """
+
+    metadata = METADATA
+
+    def __init__(
+        self,
+        world: str,
+        num_envs: int = 1,
+        max_episode_steps: int | None = None,
+        render_mode: str | None = None,
+        **settings: Any,
+    ) -> None:
+        if num_envs < 1:
+            raise ValueError(f"got num_envs={num_envs}; at least 1 lane is needed")
+        self._lanes = _Lanes(world, num_envs, settings)
+        self.world = self._lanes.world
+        self.num_envs = num_envs
+        self.max_episode_steps = max_episode_steps
+        self.render_mode = render_mode
+        self.single_observation_space = self.world.observation_space
+        self.single_action_space = self.world.action_space
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._elapsed = np.zeros(num_envs, dtype=np.int64)
+
+    @property
+    def layout(self) -> Any:
+        """The world's observation layout, where it has one."""
+        return self.world.layout  # type: ignore[attr-defined]
+
+    def reset(
+        self,
+        *,
+        seed: Any = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Any]]:
+        """Start new episodes, in all lanes or in those of `options["reset_mask"]`.
+
+        Args:
+            seed: An int s (lane i gets s + i), one seed per lane, or None to go on.
+            options: `reset_mask`, `(n,)` bool: reset only these lanes.
+
+        Raises:
+            ValueError: If seeds or mask do not have one entry per lane.
+        """
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        lanes = self._lanes
+        mask = (options or {}).get("reset_mask")
+        if mask is not None and np.shape(mask) != (self.num_envs,):
+            raise ValueError(
+                f"options['reset_mask'] has shape {np.shape(mask)}; it needs "
+                f"{(self.num_envs,)}"
+            )
+        chosen = lanes.all if mask is None else np.flatnonzero(mask)
+        if seed is not None:
+            seeds = np.asarray(
+                [seed + i for i in range(self.num_envs)]
+                if isinstance(seed, int)
+                else seed,
+                dtype=np.uint64,
+            )
+            if seeds.shape != (self.num_envs,):
+                raise ValueError(
+                    f"got {seeds.size} seeds for {self.num_envs} lanes; pass one seed "
+                    "per lane or a single int"
+                )
+            lanes.seed(chosen, seeds[chosen])
+        elif not lanes.seeded:
+            drawn = self.np_random.integers(2**63, size=self.num_envs)
+            lanes.seed(lanes.all, drawn)
+        self._elapsed[chosen] = 0
+        self.world.reset(lanes.state, chosen)
+        info: dict[str, Any] = {}
+        _scatter(info, self.world.reset_info(lanes.state, chosen), chosen, lanes.all)
+        return lanes.observe(), info
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Step all lanes; finished ones restart within the same step."""
+        lanes = self._lanes
+        reward, terminated = lanes.step(actions)
+        self._elapsed += 1
+        if self.max_episode_steps is None:
+            truncated = np.zeros(self.num_envs, dtype=np.bool_)
+        else:
+            truncated = self._elapsed >= self.max_episode_steps
+        obs = lanes.observe()
+        step_info = self.world.step_info(lanes.state)
+        done = np.flatnonzero(terminated | truncated)
+        info: dict[str, Any] = {}
+        if done.size == 0:
+            _scatter(info, step_info, lanes.all, lanes.all)
+            return obs, reward, terminated, truncated, info
+        final = np.full(self.num_envs, None, dtype=object)
+        for lane in done:
+            final[lane] = obs[lane].copy()
+        final_info: dict[str, Any] = {}
+        _scatter(final_info, _rows(step_info, done), done, lanes.all)
+        self._elapsed[done] = 0
+        self.world.reset(lanes.state, done)
+        self.world.observe(lanes.state, done, obs)
+        going = np.flatnonzero(~(terminated | truncated))
+        _scatter(info, self.world.reset_info(lanes.state, done), done, lanes.all)
+        _scatter(info, _rows(step_info, going), going, lanes.all)
+        mask = np.zeros(self.num_envs, dtype=np.bool_)
+        mask[done] = True
+        info |= {"final_obs": final, "_final_obs": mask}
+        info |= {"final_info": final_info, "_final_info": mask.copy()}
+        return obs, reward, terminated, truncated, info
+
+    def coverage(self) -> np.ndarray:
+        """Return the flat index of each lane's visited cell, `(n,)` int64."""
+        return self.world.coverage(self._lanes.state)
+
+    @property
+    def coverage_shape(self) -> tuple[int, ...]:
+        """Shape of the table of cells that exploration can visit."""
+        return self.world.coverage_shape
+
+    def get_state(self) -> dict[str, Any]:
+        """Return everything that the next steps depend on: arrays and primitives."""
+        return {**self._lanes.get_state(), "elapsed": self._elapsed.copy()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore what `get_state` returned.
+
+        Raises:
+            ValueError: If the state belongs to a world with other settings.
+        """
+        self._lanes.set_state(state)
+        self._elapsed[...] = state["elapsed"]
+
+    def render(self) -> Any:
+        """Draw every lane; None without a render mode."""
+        if self.render_mode is None:
+            return None
+        return tuple(
+            self.world.render(self._lanes.state, lane) for lane in range(self.num_envs)
+        )
+
+
+def _first(info: dict[str, Any]) -> dict[str, Any]:
+    """Take the only lane out of a batched info."""
+    return {k: _first(v) if isinstance(v, dict) else v[0] for k, v in info.items()}
+
+
+def _rows(info: dict[str, Any], lanes: np.ndarray) -> dict[str, Any]:
+    """Keep the given lanes of a batched info."""
+    return {
+        k: _rows(v, lanes) if isinstance(v, dict) else v[lanes] for k, v in info.items()
+    }
+
+
+def _scatter(
+    info: dict[str, Any], rows: dict[str, Any], lanes: np.ndarray, every: np.ndarray
+) -> None:
+    """Put rows of some lanes into a vector info, with Gymnasium's `_key` masks."""
+    for key, value in rows.items():
+        if isinstance(value, dict):
+            _scatter(info.setdefault(key, {}), value, lanes, every)
+        elif lanes is every:
+            info[key] = value
+        else:
+            if key not in info:
+                info[key] = np.zeros((len(every), *value.shape[1:]), value.dtype)
+            info[key][lanes] = value
+        mask = info.setdefault(f"_{key}", np.zeros(len(every), dtype=np.bool_))
+        mask[lanes] = True

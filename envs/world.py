@@ -1,0 +1,63 @@
+"""What a world must offer, so that the faces can show it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+
+
+class World(Protocol):
+    """The rules of a world, batched over lanes; a lane is one episode in progress.
+
+    `State` is a NamedTuple of arrays whose first axis is the lane. It has a field
+    `rng`, `(n,)` uint64: the faces seed it, and the world advances it when it resets a
+    lane, so that a lane never depends on its neighbours or their number.
+
+    Attributes:
+        observation_space: Space of one observation.
+        action_space: Space of one action.
+        reward_range: Smallest and largest reward of a step.
+        coverage_shape: Shape of the table of cells that exploration can visit.
+    """
+
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+    reward_range: tuple[float, float]
+    coverage_shape: tuple[int, ...]
+
+    def allocate(self, lanes: int) -> Any:
+        """Return an empty state of so many lanes."""
+        ...
+
+    def reset(self, state: Any, lanes: np.ndarray) -> None:
+        """Draw new episodes into the lanes with these indices, `(m,)` int64."""
+        ...
+
+    def step(self, state: Any, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Advance all lanes; return rewards `(n,)` float64 and terminated `(n,)`."""
+        ...
+
+    def observe(self, state: Any, lanes: np.ndarray, out: np.ndarray) -> None:
+        """Write the observations of these lanes into the same rows of `out`."""
+        ...
+
+    def step_info(self, state: Any) -> dict[str, Any]:
+        """Report the step just made: fresh arrays `(n, ...)`, dicts of them nested.
+
+        What only evaluation may know stands under `"truth"`.
+        """
+        ...
+
+    def reset_info(self, state: Any, lanes: np.ndarray) -> dict[str, Any]:
+        """Report new episodes: fresh arrays `(m, ...)` for these lanes."""
+        ...
+
+    def coverage(self, state: Any) -> np.ndarray:
+        """Return the visited cell of each lane, `(n,)` int64, flat index."""
+        ...
+
+    def render(self, state: Any, lane: int) -> np.ndarray:
+        """Draw one lane, `(height, width, 3)` uint8."""
+        ...
