@@ -1,0 +1,1 @@
+"""Agents on Stable-Baselines3: algorithms, policies, tutors, experiments."""

@@ -1,0 +1,55 @@
+"""Where every random number of a run comes from: named streams of one run seed.
+
+The gym face seeds lane i with `seed + i`, so runs with neighbouring seeds would share
+almost all their episodes. Runs therefore draw one seed per lane from
+`numpy.random.SeedSequence((seed, stream))` and pass the list.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+STREAMS: dict[str, int] = {
+    "training": 1,
+    "stagger": 2,
+    "reward": 3,
+    "algorithm": 4,
+    "evaluation": 5,
+    "tutor": 6,
+}
+"""Streams by name; a number never changes and is never used for anything else."""
+
+
+def lane_seeds(seed: int, stream: str, n: int) -> list[int]:
+    """Draw `n` seeds of 63 bits from a named stream; a longer list has equal starts.
+
+    Args:
+        seed: Run seed, at least 0.
+        stream: A key of `STREAMS`.
+        n: How many, at least 0.
+
+    Raises:
+        ValueError: If the seed is negative or no stream has this name.
+    """
+    words = _sequence(seed, stream).generate_state(n, np.uint64)
+    return [int(word) >> 1 for word in words]
+
+
+def stream_seed(seed: int, stream: str) -> int:
+    """Draw one seed of 32 bits, as torch, NumPy and Stable-Baselines3 accept."""
+    return int(_sequence(seed, stream).generate_state(1, np.uint32)[0])
+
+
+def evaluation_seeds(n: int) -> list[int]:
+    """Seeds of the held-out students: equal for every run, shared with no training."""
+    return lane_seeds(0, "evaluation", n)
+
+
+def _sequence(seed: int, stream: str) -> np.random.SeedSequence:
+    if seed < 0:
+        raise ValueError(f"seed is {seed}; a seed is a whole number of at least 0")
+    if stream not in STREAMS:
+        raise ValueError(
+            f"unknown random stream {stream!r}; known: {', '.join(STREAMS)}"
+        )
+    return np.random.SeedSequence((seed, STREAMS[stream]))
