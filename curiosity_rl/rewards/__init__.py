@@ -1,0 +1,66 @@
+"""Intrinsic rewards: what each pays, and `make_reward` to build one by its name.
+
+| name | class | pays for |
+|---|---|---|
+| `belief-progress` | `progress.BeliefProgress` | belief that the pupil knows more |
+| `belief-gain` | `information.BeliefGain` | information about the pupil |
+| `skill-progress` | `progress.SkillProgress` | recent success above older success |
+| `count` | `novelty.Count` | states seen seldom |
+| `rnd` | `prediction.RND` | states that a network predicts badly |
+
+All follow `curiosity_rl.protocols.IntrinsicReward`. What an adapter may also call, once
+and before the first `compute`, is `setup(observation_space, action_space, seed)`: it is
+there where a reward needs the spaces or draws random numbers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from curiosity_rl.protocols import IntrinsicReward
+from curiosity_rl.registry import REWARDS, load, unknown_name
+from curiosity_rl.rewards.statistics import Scaled
+
+__all__ = ["RewardNames", "Scaled", "make_reward"]
+
+RewardNames: tuple[str, ...] = tuple(sorted(REWARDS))
+"""The names that `make_reward` knows."""
+
+
+def make_reward(
+    name: str,
+    *,
+    scale: bool | None = None,
+    scale_gamma: float = 0.99,
+    **kwargs: Any,
+) -> IntrinsicReward:
+    """Build an intrinsic reward by its short name.
+
+    Args:
+        name: One of `RewardNames`.
+        scale: Divide the bonus by the running deviation of its discounted return, see
+            `Scaled`. By default what the class says: on for `rnd` and `count`, whose
+            unit means nothing; off for progress and information, whose unit does.
+        scale_gamma: Discount of that return.
+        **kwargs: Settings of the reward's class.
+
+    Returns:
+        The reward. A coefficient is no part of it: that belongs to the agent.
+
+    Raises:
+        ValueError: For an unknown name or setting, with the nearest known ones, and
+            for a setting that the class refuses.
+    """
+    if name not in REWARDS:
+        raise ValueError(unknown_name("intrinsic reward", name, REWARDS))
+    build = load(REWARDS[name])
+    settings = inspect.signature(build).parameters
+    for given in kwargs:
+        if given not in settings:
+            allowed = (*settings, "scale", "scale_gamma")
+            raise ValueError(unknown_name(f"setting of {name!r}", given, allowed))
+    reward: IntrinsicReward = build(**kwargs)
+    if getattr(build, "scaled_by_default", False) if scale is None else scale:
+        return Scaled(reward, gamma=scale_gamma)
+    return reward
