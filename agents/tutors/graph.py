@@ -1,0 +1,73 @@
+"""The shown prerequisite graph: depth, order, what is open; all lanes at once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def depths(parents: np.ndarray) -> np.ndarray:
+    """Return the longest way from a root to each activity.
+
+    `depth = 0` without parents, else `1 + max(depth of the parents)`.
+
+    Args:
+        parents: Slots of the parents, `(n, A, 2)` int, -1 for none.
+
+    Returns:
+        `(n, A)` int64. In a cycle, which a noisy graph may have, it stops at A.
+    """
+    n, activities = parents.shape[:2]
+    depth = np.zeros((n, activities), np.int64)
+    for _ in range(activities):
+        deeper = 1 + _of_parents(depth, parents, none=-1).max(axis=2)
+        if np.array_equal(deeper, depth):
+            break
+        depth = deeper
+    return depth
+
+
+def syllabus(parents: np.ndarray) -> np.ndarray:
+    """Return each activity's place in a topological order: by depth, ties by slot.
+
+    Args:
+        parents: Slots of the parents, `(n, A, 2)` int, -1 for none.
+
+    Returns:
+        `(n, A)` int64, a permutation of `0..A-1` per lane.
+    """
+    order = np.argsort(depths(parents), axis=1, kind="stable")
+    return np.argsort(order, axis=1, kind="stable")
+
+
+def all_parents(have: np.ndarray, parents: np.ndarray) -> np.ndarray:
+    """Say for which activities every parent is in `have`; roots always are.
+
+    Args:
+        have: `(n, A)` bool.
+        parents: Slots of the parents, `(n, A, 2)` int, -1 for none.
+    """
+    return np.asarray(_of_parents(have, parents, none=True).all(axis=2))
+
+
+def lowest(rank: np.ndarray, among: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    """Pick the activity of lowest rank among some; where there are none, the fallback.
+
+    Args:
+        rank: `(n, A)`, smaller first.
+        among: The candidates, `(n, A)` bool.
+        fallback: Scores `(n, A)` whose smallest is taken in lanes with no candidate.
+
+    Returns:
+        `(n,)` int64.
+    """
+    pick = np.where(among, rank, rank.shape[1]).argmin(axis=1)
+    return np.where(among.any(axis=1), pick, fallback.argmin(axis=1))
+
+
+def _of_parents(value: np.ndarray, parents: np.ndarray, none: int | bool) -> np.ndarray:
+    """Gather a value `(n, A)` of each parent, `(n, A, 2)`; `none` for no parent."""
+    n, activities = value.shape
+    # One column more: index -1 reads it.
+    padded = np.concatenate([value, np.full((n, 1), none, value.dtype)], axis=1)
+    flat = parents.reshape(n, 2 * activities)
+    return np.take_along_axis(padded, flat, axis=1).reshape(parents.shape)

@@ -1,0 +1,61 @@
+"""A trained Stable-Baselines3 model as a tutor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.distributions import CategoricalDistribution
+
+from curiosity_rl.agents.tutors.reading import sample
+
+
+class ModelTutor:
+    """Let a model propose the exercises.
+
+    Sampling uses the tutor's own random numbers, so that an evaluation in the middle of
+    training neither disturbs nor depends on torch's global stream.
+
+    Args:
+        model: Any SB3 algorithm with a discrete action space. If it was trained behind
+            `VecNormalize`, its statistics are applied to the observations.
+        deterministic: Take the most probable activity instead of sampling. A model
+            without action probabilities (DQN) is always deterministic.
+        seed: Seed of the sampling.
+    """
+
+    name = "model"
+    privileged = False
+
+    def __init__(
+        self, model: BaseAlgorithm, deterministic: bool = False, seed: int = 0
+    ):
+        self.model = model
+        self.deterministic = deterministic
+        self.rng = np.random.default_rng(seed)
+
+    def reset(self, obs: np.ndarray, info: Mapping[str, Any]) -> None:
+        """Nothing to forget: the model sees the observation only."""
+
+    def act(self, obs: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
+        """Propose one activity per lane, `(n,)` int64."""
+        scaler = self.model.get_vec_normalize_env()
+        if scaler is not None:
+            obs = np.asarray(scaler.normalize_obs(obs))
+        policy: Any = self.model.policy
+        if self.deterministic or not hasattr(policy, "get_distribution"):
+            action, _ = self.model.predict(obs, deterministic=True)
+            return np.asarray(action, np.int64)
+        policy.set_training_mode(False)
+        with torch.no_grad():
+            distribution = policy.get_distribution(policy.obs_to_tensor(obs)[0])
+        if not isinstance(distribution, CategoricalDistribution):
+            raise ValueError(
+                f"the model's actions follow a {type(distribution).__name__}; a tutor "
+                "proposes one of A activities: train on a Discrete action space"
+            )
+        chances = distribution.distribution.probs.double().cpu().numpy()
+        return sample(chances, self.rng).astype(np.int64)
