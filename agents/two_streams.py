@@ -1,0 +1,175 @@
+"""Two reward streams inside PPO: a second value head and a second return.
+
+`PPO.train` flattens values and returns before it compares them. A policy whose values
+are `(B, 2)` and a buffer whose returns are `(B, 2)` therefore train both heads without
+a copied line.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch as th
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import nn
+
+
+class ValueHeads(nn.Module):
+    """The policy's own value head beside a fresh copy of it: `(B, 2)`."""
+
+    def __init__(self, extrinsic: nn.Module, intrinsic: nn.Module) -> None:
+        super().__init__()
+        self.extrinsic, self.intrinsic = extrinsic, intrinsic
+
+    def forward(self, latent: th.Tensor) -> th.Tensor:
+        """Return both values, extrinsic first."""
+        return th.cat([self.extrinsic(latent), self.intrinsic(latent)], dim=-1)
+
+
+class TwoHeads(ActorCriticPolicy):
+    """Mixin: the policy's value net predicts an extrinsic and an intrinsic value.
+
+    `forward` and `evaluate_actions` return both, `(B, 2)`; `predict_values`, with which
+    PPO bootstraps the extrinsic return, only the extrinsic one, `(B, 1)`.
+    """
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        super()._build(lr_schedule)
+        intrinsic = copy.deepcopy(self.value_net)
+        # Forked, so that everything drawn after this is as without a second head.
+        with th.random.fork_rng(devices=[]):
+            intrinsic.apply(self._draw_anew)
+        self.value_net = ValueHeads(self.value_net, intrinsic)  # type: ignore[assignment]
+        self.optimizer = self.optimizer_class(
+            self.parameters(),
+            lr=lr_schedule(1),  # type: ignore[call-arg]
+            **self.optimizer_kwargs,
+        )
+
+    def _draw_anew(self, module: nn.Module) -> None:
+        if self.ortho_init and isinstance(module, nn.Linear | nn.Conv2d):
+            self.init_weights(module, gain=1)
+        elif hasattr(module, "reset_parameters"):
+            module.reset_parameters()  # type: ignore[operator]
+
+    def predict_values(self, obs: PyTorchObs) -> th.Tensor:
+        """Return the extrinsic values, `(B, 1)`."""
+        return self.predict_both_values(obs)[:, :1]
+
+    def predict_both_values(self, obs: PyTorchObs) -> th.Tensor:
+        """Return extrinsic and intrinsic values, `(B, 2)`."""
+        return super().predict_values(obs)
+
+
+class TwoStreams(RolloutBuffer):
+    """Mixin: a rollout buffer that also holds the values of the intrinsic stream.
+
+    Attributes:
+        values_int: Intrinsic values, `(T, N)`.
+        hide_extrinsic: Store 0 in place of every extrinsic reward.
+        add_stream: Called with the buffer once its extrinsic returns and advantages
+            are there; expected to call `mix`.
+    """
+
+    values_int: np.ndarray
+    hide_extrinsic: bool = False
+    add_stream: Callable[[TwoStreams], None] | None = None
+
+    def reset(self) -> None:
+        """Empty both streams."""
+        super().reset()
+        self.values_int = np.zeros_like(self.values)
+
+    def add(
+        self,
+        obs: Any,
+        action: np.ndarray,
+        reward: np.ndarray,
+        episode_start: np.ndarray,
+        value: th.Tensor,
+        log_prob: th.Tensor,
+    ) -> None:
+        """Add one step; `value` holds both heads, `(N, 2)`."""
+        self.values_int[self.pos] = value[:, 1].cpu().numpy()
+        if self.hide_extrinsic:
+            reward = np.zeros_like(reward)
+        super().add(obs, action, reward, episode_start, value[:, :1], log_prob)
+
+    def compute_returns_and_advantage(
+        self, last_values: th.Tensor, dones: np.ndarray
+    ) -> None:
+        """Compute the extrinsic stream as stock PPO, then add the intrinsic one."""
+        super().compute_returns_and_advantage(last_values, dones)
+        if self.add_stream is not None:
+            self.add_stream(self)
+
+    def mix(self, advantages: np.ndarray, advantages_int: np.ndarray) -> None:
+        """Set the policy's advantages, and both heads' values and returns `(T, N, 2)`.
+
+        Args:
+            advantages: What the policy follows, `(T, N)`.
+            advantages_int: Advantages of the intrinsic stream alone, `(T, N)`.
+        """
+        self.advantages = advantages
+        returns_int = advantages_int + self.values_int
+        self.values = np.stack([self.values, self.values_int], axis=-1)
+        self.returns = np.stack([self.returns, returns_int], axis=-1)
+
+
+@cache
+def two_headed(policy: type[ActorCriticPolicy]) -> type[TwoHeads]:
+    """Return the variant of a policy class with two value heads."""
+    if issubclass(policy, TwoHeads):
+        return policy
+    return type(
+        f"TwoHeaded{policy.__name__}", (TwoHeads, policy), {"__module__": __name__}
+    )
+
+
+@cache
+def two_streamed(buffer: type[RolloutBuffer]) -> type[TwoStreams]:
+    """Return the variant of a rollout buffer class with two streams."""
+    if issubclass(buffer, TwoStreams):
+        return buffer
+    return type(
+        f"TwoStream{buffer.__name__}", (TwoStreams, buffer), {"__module__": __name__}
+    )
+
+
+def gae(
+    rewards: np.ndarray,
+    values: np.ndarray,
+    next_values: np.ndarray,
+    goes_on: np.ndarray,
+    gamma: float,
+    lam: float,
+) -> np.ndarray:
+    """Generalised advantage estimation (Schulman et al. 2016, equation 16).
+
+    `A_t = d_t + gamma lam goes_on_t A_{t+1}`, `d_t = r_t + gamma v'_t - v_t`.
+
+    Args:
+        rewards: `(T, N)`.
+        values: Value of each transition's first observation, `(T, N)`.
+        next_values: Value of what follows it, `(T, N)`; 0 where nothing does.
+        goes_on: Whether the return runs on into the next row, `(T, N)`.
+        gamma: Discount.
+        lam: Lambda.
+
+    Returns:
+        Advantages, `(T, N)`.
+    """
+    deltas = rewards + gamma * next_values - values
+    decay = np.asarray(gamma * lam * goes_on, deltas.dtype)
+    advantages = np.empty_like(deltas)
+    running = np.zeros_like(deltas[0])
+    for step in reversed(range(len(deltas))):
+        running = deltas[step] + decay[step] * running
+        advantages[step] = running
+    return advantages

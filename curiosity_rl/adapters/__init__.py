@@ -1,0 +1,1 @@
+"""Doors between worlds, intrinsic rewards and learning libraries."""

@@ -1,0 +1,177 @@
+"""Records the transitions that pass through a Stable-Baselines3 `VecEnv`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
+
+from curiosity_rl.protocols import Transitions
+
+NOT_INFO = frozenset(
+    {
+        "TimeLimit.truncated",
+        "episode",
+        "final_info",
+        "final_obs",
+        "intrinsic_reward",
+        "terminal_observation",
+        "truth",
+    }
+)
+"""Info entries that are bookkeeping, or hidden from rewards (`truth`)."""
+
+
+class TransitionRecorder(VecEnvWrapper):
+    """Lets everything pass and keeps the transitions until they are drained.
+
+    It records what the algorithm outside of it sees: under `VecNormalize` the
+    normalised observations and rewards. Rewards are copied, since SB3 changes them in
+    place when it bootstraps a time limit.
+
+    Attributes:
+        obs: The lanes' present observations; None before the first reset.
+    """
+
+    def __init__(self, venv: VecEnv) -> None:
+        super().__init__(venv)
+        inner = venv
+        while isinstance(inner, VecEnvWrapper):
+            inner = inner.venv
+        self._reporter = inner if hasattr(inner, "transition_info") else None
+        self.obs: Any = None
+        self.clear()
+
+    def clear(self, obs: Any = None) -> None:
+        """Forget the transitions recorded so far; the episodes go on.
+
+        Args:
+            obs: The lanes' present observations, where a run goes on from a checkpoint
+                without a reset.
+        """
+        if obs is not None:
+            self.obs = copy_obs(obs)
+        self._steps: list[tuple[Any, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]
+        self._steps = []
+        self._ends: list[tuple[int, int, Any]] = []
+        self._infos: list[dict[str, np.ndarray]] = []
+
+    def __len__(self) -> int:
+        """Steps recorded since the last drain."""
+        return len(self._steps)
+
+    def reset(self) -> VecEnvObs:
+        """Reset every lane and forget what was recorded."""
+        obs = self.venv.reset()
+        self.clear(obs)
+        return obs
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Keep a copy of the actions."""
+        self._actions = np.array(actions)
+        self.venv.step_async(actions)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Record one step of every lane.
+
+        Raises:
+            ValueError: If a lane ended without `terminal_observation`.
+        """
+        obs, rewards, dones, infos = self.venv.step_wait()
+        truncated = np.zeros(self.num_envs, bool)
+        for lane in np.flatnonzero(dones):
+            last = infos[lane].get("terminal_observation")
+            if last is None:
+                raise ValueError(
+                    f"lane {lane} ended, but its info has no 'terminal_observation', "
+                    "so its last transition cannot be known; use a VecEnv that keeps "
+                    "to SB3's API"
+                )
+            self._ends.append((len(self._steps), int(lane), copy_obs(last)))
+            truncated[lane] = infos[lane].get("TimeLimit.truncated", False)
+        reported = self._reporter and self._reporter.transition_info  # type: ignore[attr-defined]
+        self._infos.append(collect_infos(infos) if reported is None else reported)
+        self._steps.append(
+            (self.obs, self._actions, np.array(rewards), np.array(dones), truncated)
+        )
+        self.obs = copy_obs(obs)
+        return obs, rewards, dones, infos
+
+    def drain(self) -> Transitions:
+        """Return the transitions since the last drain, `(T, N, ...)`, and forget them.
+
+        `info` holds the entries that were reported at every step.
+
+        Raises:
+            ValueError: If nothing was recorded.
+        """
+        if not self._steps:
+            raise ValueError("nothing was recorded since the last drain; step first")
+        obs, action, reward, done, truncated = zip(*self._steps, strict=True)
+        truncated = np.stack(truncated)
+        path = _stack([*obs, self.obs])
+        keys = set.intersection(*(set(info) for info in self._infos))
+        batch = Transitions(
+            obs=_map(lambda a: a[:-1], path),
+            action=np.stack(action),
+            reward=np.stack(reward),
+            next_obs=_next(path, self._ends),
+            terminated=np.stack(done) & ~truncated,
+            truncated=truncated,
+            info={k: np.stack([info[k] for info in self._infos]) for k in sorted(keys)},
+        )
+        self.clear()
+        return batch
+
+
+def is_numeric(value: Any) -> bool:
+    """Whether an info entry is a number or an array of numbers or booleans."""
+    return not isinstance(value, str) and np.asarray(value).dtype.kind in "biuf"
+
+
+def collect_infos(infos: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Stack the numeric entries that every lane's info has, `(N, ...)` each."""
+    collected: dict[str, np.ndarray] = {}
+    for key in infos[0].keys() - NOT_INFO:
+        if isinstance(infos[0][key], dict) or not is_numeric(infos[0][key]):
+            continue
+        if all(key in info for info in infos):
+            collected[key] = np.stack([np.asarray(info[key]) for info in infos])
+    return collected
+
+
+def copy_obs(obs: Any) -> Any:
+    """Copy an observation, or a dict of them."""
+    return _map(np.array, obs)
+
+
+def _map(function: Any, obs: Any) -> Any:
+    """Apply a function to an array, or to every array of a dict."""
+    if isinstance(obs, dict):
+        return {key: function(value) for key, value in obs.items()}
+    return function(obs)
+
+
+def _stack(path: Sequence[Any]) -> Any:
+    """Stack observations over time."""
+    if isinstance(path[0], dict):
+        return {key: np.stack([obs[key] for obs in path]) for key in path[0]}
+    return np.stack(path)
+
+
+def _next(path: Any, ends: Sequence[tuple[int, int, Any]]) -> Any:
+    """Observations shifted by one step, with the true last ones at the ends."""
+    if isinstance(path, dict):
+        return {
+            key: _next(value, [(t, lane, last[key]) for t, lane, last in ends])
+            for key, value in path.items()
+        }
+    if not ends:
+        return path[1:]
+    shifted = path[1:].copy()
+    for step, lane, last in ends:
+        shifted[step, lane] = last
+    return shifted
