@@ -173,6 +173,10 @@ def _pack(
     value: Any, where: str, tensors: dict[str, Any], arrays: dict[str, np.ndarray]
 ) -> Any:
     """Turn a state into JSON; tensors and arrays go to the tables, by their path."""
+    torch: Any = sys.modules.get("torch")  # not loaded: no value is a tensor
+    if torch is not None and torch.is_tensor(value):
+        tensors[where] = torch.clone(value.detach().cpu().contiguous())
+        return {"tensor": where}
     if value is None or isinstance(value, bool | int | float | str):
         if isinstance(value, np.generic):  # np.float64 is a float, np.str_ a str
             arrays[where] = np.asarray(value)
@@ -184,9 +188,6 @@ def _pack(
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         arrays[where] = np.ascontiguousarray(value).reshape(value.shape)
         return {"array": where}
-    if "torch" in sys.modules and sys.modules["torch"].is_tensor(value):
-        tensors[where] = value.detach().cpu().contiguous().clone()
-        return {"tensor": where}
     if isinstance(value, Mapping):
         items = [
             [key, _pack(item, f"{where}/{key}", tensors, arrays)]

@@ -1,0 +1,378 @@
+"""What a tutor or agent reaches on held-out episodes, with intervals, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from gymnasium.vector import VectorEnv
+
+from curiosity_rl.agents.tutors import Tutor, available_tutors, make_tutor
+from curiosity_rl.agents.worlds import episode_limit, make_lanes
+from curiosity_rl.protocols import ActivityLayout
+from curiosity_rl.seeding import lane_seeds, stream_seed
+
+LANES = 4096
+"""Most episodes that are played at the same time."""
+LONGEST = 10_000
+"""Steps after which an episode of a world without a limit is cut."""
+
+GRAPH_TUTORS: dict[str, str] = {
+    "random": "random",
+    "3-in-a-row": "n-in-a-row",
+    "3-in-a-row, backtracking": "n-in-a-row-backtrack",
+    "BKT mastery .95": "bkt-mastery",
+    "parent inference": "parent-inference",
+    "ZPDES": "zpdes",
+    "omniscient": "omniscient",
+}
+"""Rules to compare with where the graph is shown: label -> tutor."""
+BLIND_TUTORS: dict[str, str] = {
+    "random": "random",
+    "rotate": "rotate",
+    "stay": "stay",
+    "ZPDES, blind": "zpdes-blind",
+    "3-in-a-row, wrong order": "wrong-order",
+    "omniscient": "omniscient",
+}
+"""Rules to compare with where no graph is shown."""
+
+
+@dataclass(frozen=True)
+class TutorRow:
+    """What one tutor reached.
+
+    Attributes:
+        name: Label of the tutor.
+        students: Number of students, one episode each.
+        pass_rate: Share that knew every goal at the exam, with a 95 % Wilson interval
+            from `pass_low` to `pass_high`.
+        mastered: Mean share of the needed skills known at the exam.
+        exercises: Mean number of exercises until all goals were known first; the
+            budget for students who never got there.
+        distractors: Share of exercises on distractors.
+    """
+
+    name: str
+    students: int
+    pass_rate: float
+    pass_low: float
+    pass_high: float
+    mastered: float
+    exercises: float
+    distractors: float
+
+
+@dataclass(frozen=True)
+class ReturnRow:
+    """What one agent reached in a world that is no tutor world.
+
+    Attributes:
+        name: Label of the agent.
+        episodes: Number of episodes.
+        mean_return: Mean extrinsic return, with a 95 % t interval from `return_low` to
+            `return_high`.
+        length: Mean number of steps.
+    """
+
+    name: str
+    episodes: int
+    mean_return: float
+    return_low: float
+    return_high: float
+    length: float
+
+
+Row = TutorRow | ReturnRow
+Agent = Callable[[Any], np.ndarray]
+Ticker = Callable[[str, float], None]
+"""Called with a label and the share of all work that is done, 0 to 1."""
+
+
+class Learned(Protocol):
+    """What can act on observations: any Stable-Baselines3 algorithm."""
+
+    policy: Any
+
+    def predict(
+        self,
+        observation: Any,
+        state: Any = None,
+        episode_start: Any = None,
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, Any]:
+        """Return actions and the next recurrent state."""
+        ...
+
+
+def evaluate(
+    env_id: str,
+    env_kwargs: Mapping[str, Any],
+    model: Learned | None,
+    label: str = "trained",
+    episodes: int = 2000,
+    baselines: bool = True,
+    tick: Ticker | None = None,
+) -> list[Row]:
+    """Evaluate a trained model, and what to compare it with, on held-out episodes.
+
+    Args:
+        env_id: The world.
+        env_kwargs: Its settings.
+        model: The trained model; None for the baselines alone.
+        label: Name of the model's row.
+        episodes: Held-out students or episodes; the same ones for every row.
+        baselines: Evaluate hand-made tutors (a random agent in other worlds) too.
+        tick: Told about progress.
+
+    Returns:
+        Rows, the privileged omniscient tutor last.
+    """
+    probe = make_lanes(env_id, env_kwargs, 1)
+    layout = getattr(probe.unwrapped, "layout", None)
+    probe.close()
+    if layout is None:
+        agents: dict[str, Agent | None] = {"random": None} if baselines else {}
+        if model is not None:
+            agents[label] = _agent(model)
+        return list(evaluate_agents(env_id, env_kwargs, agents, episodes, tick=tick))
+    tutors = standard_tutors(layout) if baselines else {}
+    if model is not None:
+        from curiosity_rl.agents.tutors.model import ModelTutor
+
+        last = tutors.pop("omniscient", None)
+        seed = stream_seed(0, "tutor")
+        tutors[label] = ModelTutor(model, seed=seed)  # type: ignore[arg-type]
+        if last is not None:
+            tutors["omniscient"] = last
+    return list(evaluate_tutors(env_id, env_kwargs, tutors, episodes, tick=tick))
+
+
+def standard_tutors(layout: ActivityLayout) -> dict[str, Tutor]:
+    """Build the tutors to compare with in a world of this layout, by their labels."""
+    table = GRAPH_TUTORS if "needed" in layout.features else BLIND_TUTORS
+    possible = set(available_tutors(layout))
+    seed = stream_seed(0, "tutor")
+    return {
+        label: make_tutor(name, layout, seed)
+        for label, name in table.items()
+        if name in possible
+    }
+
+
+def evaluate_tutors(
+    env_id: str,
+    env_kwargs: Mapping[str, Any],
+    tutors: Mapping[str, Tutor],
+    students: int = 2000,
+    seed: int = 0,
+    tick: Ticker | None = None,
+) -> list[TutorRow]:
+    """Let every tutor teach the same held-out students, one episode each.
+
+    Args:
+        env_id: A tutor world.
+        env_kwargs: Its settings.
+        tutors: Tutors by label.
+        students: Number of students.
+        seed: Which held-out students; 0 are those of every table. No run trains on any.
+        tick: Told about progress.
+
+    Returns:
+        One row per tutor, in their order.
+    """
+    seeds = lane_seeds(seed, "evaluation", students)
+    chunks = [seeds[i : i + LANES] for i in range(0, students, LANES)]
+    work, done = len(tutors) * len(chunks), 0
+    rows = []
+    for label, tutor in tutors.items():
+        parts = []
+        for chunk in chunks:
+            venv = make_lanes(env_id, env_kwargs, len(chunk))
+            watch = _watch(tick, label, done, work)
+            parts.append(_teach(venv, tutor, chunk, watch))
+            venv.close()
+            done += 1
+        rows.append(_tutor_row(label, *map(np.concatenate, zip(*parts, strict=True))))
+    return rows
+
+
+def _teach(
+    venv: VectorEnv, tutor: Tutor, seeds: list[int], watch: Callable[[float], None]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Teach one episode per lane: passed, mastered, exercises, distractors `(n,)`."""
+    budget = episode_limit(venv) or LONGEST
+    lanes = np.arange(len(seeds))
+    obs, info = venv.reset(seed=seeds)  # type: ignore[arg-type]
+    truth = info["truth"]
+    goal, needed, distractor = (
+        np.array(truth[key]) for key in ("goal", "needed", "distractor")
+    )
+    used = np.full(len(seeds), budget, np.int64)
+    reached = np.zeros(len(seeds), bool)
+    wasted = np.zeros(len(seeds))
+    mastery = np.array(truth["mastery"])
+    tutor.reset(obs, info)
+    for t in range(budget):
+        actions = np.asarray(tutor.act(obs, info))
+        wasted += distractor[lanes, actions]
+        obs, _, terminated, truncated, info = venv.step(actions)
+        ended = terminated | truncated
+        if ended.any() != (t == budget - 1):
+            raise RuntimeError(f"an episode ended at exercise {t + 1} of {budget}")
+        report = info["final_info"] if ended.any() else info
+        mastery = report["truth"]["mastery"]
+        known = (mastery | ~goal).all(axis=1)
+        used[known & ~reached] = t + 1
+        reached |= known
+        watch((t + 1) / budget)
+    passed: np.ndarray = np.asarray((mastery | ~goal).all(axis=1))
+    mastered = (mastery & needed).sum(axis=1) / needed.sum(axis=1)
+    return passed, mastered, used, wasted / budget
+
+
+def _tutor_row(
+    name: str,
+    passed: np.ndarray,
+    mastered: np.ndarray,
+    used: np.ndarray,
+    wasted: np.ndarray,
+) -> TutorRow:
+    from scipy.stats import binomtest
+
+    test = binomtest(int(passed.sum()), len(passed))
+    interval = test.proportion_ci(0.95, method="wilson")
+    return TutorRow(
+        name=name,
+        students=len(passed),
+        pass_rate=float(passed.mean()),
+        pass_low=float(interval.low),
+        pass_high=float(interval.high),
+        mastered=float(mastered.mean()),
+        exercises=float(used.mean()),
+        distractors=float(wasted.mean()),
+    )
+
+
+def evaluate_agents(
+    env_id: str,
+    env_kwargs: Mapping[str, Any],
+    agents: Mapping[str, Agent | None],
+    episodes: int = 100,
+    seed: int = 0,
+    tick: Ticker | None = None,
+) -> list[ReturnRow]:
+    """Let agents play the same held-out episodes of any world; None acts at random.
+
+    Episodes of a world without a time limit are cut after `LONGEST` steps.
+    """
+    rows = []
+    seeds = lane_seeds(seed, "evaluation", episodes)
+    for number, (label, agent) in enumerate(agents.items()):
+        venv = make_lanes(env_id, env_kwargs, episodes)
+        watch = _watch(tick, label, number, len(agents))
+        limit = episode_limit(venv) or LONGEST
+        venv.action_space.seed(stream_seed(seed, "tutor"))
+        obs, _ = venv.reset(seed=seeds)  # type: ignore[arg-type]
+        returns, lengths = np.zeros(episodes), np.zeros(episodes, np.int64)
+        playing = np.ones(episodes, bool)
+        for t in range(limit):
+            actions = venv.action_space.sample() if agent is None else agent(obs)
+            obs, reward, terminated, truncated, _ = venv.step(actions)
+            returns += np.where(playing, reward, 0.0)
+            lengths += playing
+            playing &= ~(terminated | truncated)
+            watch(max((t + 1) / limit, 1 - playing.mean()))
+            if not playing.any():
+                break
+        venv.close()
+        rows.append(_return_row(label, returns, lengths))
+    return rows
+
+
+def _return_row(name: str, returns: np.ndarray, lengths: np.ndarray) -> ReturnRow:
+    from scipy.stats import t as student_t
+
+    n, mean = len(returns), float(returns.mean())
+    half = 0.0
+    if n > 1:
+        error = float(returns.std(ddof=1)) / n**0.5
+        half = float(student_t.ppf(0.975, n - 1)) * error
+    return ReturnRow(name, n, mean, mean - half, mean + half, float(lengths.mean()))
+
+
+def _agent(model: Learned) -> Agent:
+    """Act as the model does, sampling without touching torch's global stream."""
+    import torch as th
+
+    sampled = hasattr(model.policy, "get_distribution")  # others: their best action
+    with th.random.fork_rng(devices=[]):
+        th.manual_seed(stream_seed(0, "tutor"))
+        stream = [th.get_rng_state()]
+
+    def act(obs: Any) -> np.ndarray:
+        with th.random.fork_rng(devices=[]):
+            th.set_rng_state(stream[0])
+            actions, _ = model.predict(obs, deterministic=not sampled)
+            stream[0] = th.get_rng_state()
+        return actions
+
+    return act
+
+
+def _watch(
+    tick: Ticker | None, label: str, done: int, work: int
+) -> Callable[[float], None]:
+    def watch(share: float) -> None:
+        if tick is not None:
+            tick(label, (done + share) / work)
+
+    return watch
+
+
+def as_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows as plain data, for `result.json`."""
+    return [asdict(row) for row in rows]
+
+
+def from_data(rows: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Read back what `as_data` returned."""
+    return [TutorRow(**row) if "pass_rate" in row else ReturnRow(**row) for row in rows]
+
+
+def print_table(rows: Sequence[Row], title: str, highlight: str = "") -> None:
+    """Print rows as one table on stdout; the row called `highlight` stands out."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    tutors = isinstance(rows[0], TutorRow)
+    heads = (
+        ("pass rate", "95 % interval", "skills mastered", "exercises", "distractors")
+        if tutors
+        else ("mean return", "95 % interval", "steps")
+    )
+    table.add_column("tutor" if tutors else "agent")
+    for head in heads:
+        table.add_column(head, justify="right")
+    for row in rows:
+        style = "bold" if row.name == highlight else None
+        table.add_row(row.name, *_cells(row), style=style)
+    console = Console()
+    console.width = max(console.width, 96)  # never fold a row, not even in a log file
+    console.print(table)
+
+
+def _cells(row: Row) -> list[str]:
+    if isinstance(row, ReturnRow):
+        interval = f"{row.return_low:.2f} to {row.return_high:.2f}"
+        return [f"{row.mean_return:.2f}", interval, f"{row.length:.0f}"]
+    return [
+        f"{row.pass_rate:.3f}",
+        f"{row.pass_low:.3f} to {row.pass_high:.3f}",
+        f"{row.mastered:.3f}",
+        f"{row.exercises:.0f}",
+        f"{row.distractors:.3f}",
+    ]
