@@ -41,7 +41,7 @@ WORLDS: dict[str, WorldSpec] = {
             "curriculum": "chain-10",
             "population": "textbook",
             "budget": 100,
-            "goals": 1,
+            "goals": 10,
             "distractors": 0,
         },
     ),

@@ -53,14 +53,17 @@ class _Lanes:
         self.state.rng[lanes] = lane_words(np.asarray(seeds, dtype=np.uint64))
         self.seeded = True
 
-    def observe(self) -> np.ndarray:
+    def empty(self) -> np.ndarray:
         space = self.world.observation_space
         assert space.shape is not None
-        out = np.empty((len(self.all), *space.shape), dtype=space.dtype)
+        return np.empty((len(self.all), *space.shape), dtype=space.dtype)
+
+    def observe(self) -> np.ndarray:
+        out = self.empty()
         self.world.observe(self.state, self.all, out)
         return out
 
-    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray]:
+    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         actions = np.asarray(actions)
         if actions.shape[:1] != self.all.shape:
             raise ValueError(
@@ -68,14 +71,15 @@ class _Lanes:
                 "pass one action per lane"
             )
         if self._actions is not None:
-            if not (0 <= actions.min() and actions.max() < self._actions):
+            if not (actions.min() >= 0 and actions.max() < self._actions):
                 raise ValueError(
                     f"action {actions.min()} or {actions.max()} is not in "
                     f"{self.world.action_space}; actions run from 0 to "
                     f"{self._actions - 1}"
                 )
             actions = actions.astype(np.int64, copy=False)
-        return self.world.step(self.state, actions)
+        out = self.empty()
+        return out, *self.world.step(self.state, actions, out)
 
     def get_state(self) -> dict[str, Any]:
         fields = {k: v.copy() for k, v in self.state._asdict().items()}
@@ -137,9 +141,9 @@ class SingleEnv(gym.Env[Any, Any]):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one step; time limits are the business of `gymnasium.make`."""
         lanes = self._lanes
-        reward, terminated = lanes.step(np.asarray(action)[None])
+        obs, reward, terminated = lanes.step(np.asarray(action)[None])
         info = _first(self.world.step_info(lanes.state))
-        return lanes.observe()[0], float(reward[0]), bool(terminated[0]), False, info
+        return obs[0], float(reward[0]), bool(terminated[0]), False, info
 
     def coverage(self) -> int:
         """Return the flat index of the visited cell in `coverage_shape`."""
@@ -263,13 +267,12 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step all lanes; finished ones restart within the same step."""
         lanes = self._lanes
-        reward, terminated = lanes.step(actions)
+        obs, reward, terminated = lanes.step(actions)
         self._elapsed += 1
         if self.max_episode_steps is None:
             truncated = np.zeros(self.num_envs, dtype=np.bool_)
         else:
             truncated = self._elapsed >= self.max_episode_steps
-        obs = lanes.observe()
         step_info = self.world.step_info(lanes.state)
         done = np.flatnonzero(terminated | truncated)
         info: dict[str, Any] = {}
@@ -286,7 +289,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         self.world.observe(lanes.state, done, obs)
         going = np.flatnonzero(~(terminated | truncated))
         _scatter(info, self.world.reset_info(lanes.state, done), done, lanes.all)
-        _scatter(info, _rows(step_info, going), going, lanes.all)
+        if going.size:
+            _scatter(info, _rows(step_info, going), going, lanes.all)
         mask = np.zeros(self.num_envs, dtype=np.bool_)
         mask[done] = True
         info |= {"final_obs": final, "_final_obs": mask}

@@ -35,8 +35,14 @@ class World(Protocol):
         """Draw new episodes into the lanes with these indices, `(m,)` int64."""
         ...
 
-    def step(self, state: Any, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Advance all lanes; return rewards `(n,)` float64 and terminated `(n,)`."""
+    def step(
+        self, state: Any, actions: np.ndarray, out: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Advance all lanes and write their observations into `out`.
+
+        Returns:
+            Rewards `(n,)` float64 and terminated `(n,)` bool.
+        """
         ...
 
     def observe(self, state: Any, lanes: np.ndarray, out: np.ndarray) -> None:

@@ -1,0 +1,1 @@
+"""The tutor world: teach a new simulated student, whose knowledge you cannot see."""

@@ -1,0 +1,1 @@
+"""Parameter tables derived from real answers; see README.md beside them."""

@@ -1,0 +1,69 @@
+"""Batch loops of the tutor world: each lane is a student and the record of a tutor."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from curiosity_rl.envs.tutor.record import note, observe, open_record
+from curiosity_rl.envs.tutor.state import EXAM, GAIN
+from curiosity_rl.envs.tutor.students import answer, enrol, needed_known, passed
+from curiosity_rl.jit import kernel
+
+
+@kernel
+def bits_set(masks, i):
+    """Return how many bits lane i has set."""
+    count = 0
+    for w in range(masks.shape[1]):
+        left = masks[i, w]
+        while left:
+            left &= left - np.uint64(1)
+            count += 1
+    return count
+
+
+@kernel
+def reset_lanes(lanes, state, params, slots, needed):
+    """Draw new students into these lanes; return the first lane without one, or -1.
+
+    `slots`, `(A,)` int64, and `needed`, `(1, W)` uint64, are scratch space.
+    """
+    for i in lanes:
+        if not enrol(i, state, params, slots):
+            return i
+        open_record(i, state, params, slots, needed)
+    return -1
+
+
+@kernel
+def step_all(actions, state, params, reward_kind, columns, rewards, terminated, out):
+    """One exercise in every lane: answer, note, observe, and the exam at the end."""
+    for i in range(actions.shape[0]):
+        before = 0
+        if reward_kind != EXAM:
+            before = needed_known(i, state)
+        right = answer(i, actions[i], state, params)
+        note(i, actions[i], right, state, params)
+        observe(i, state, params, columns, out)
+        over = state.elapsed[i] >= params.budget
+        terminated[i] = over
+        rewards[i] = 0.0
+        if reward_kind == EXAM:
+            if over and passed(i, state):
+                rewards[i] = 1.0
+        else:
+            known = needed_known(i, state)
+            total = bits_set(state.needed, i)
+            if reward_kind == GAIN:
+                if over:
+                    start = state.start[i]
+                    rewards[i] = (known - start) / max(total - start, 1)
+            else:
+                rewards[i] = (known - before) / total
+
+
+@kernel
+def observe_lanes(lanes, state, params, columns, out):
+    """Write the observations of these lanes into the same rows of `out`."""
+    for i in lanes:
+        observe(i, state, params, columns, out)

@@ -1,0 +1,306 @@
+"""`tutor-v0` and its relatives: teach a student whose knowledge you cannot see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium.spaces import Box, Discrete
+
+from curiosity_rl.envs.tutor import curricula, populations, record
+from curiosity_rl.envs.tutor import state as st
+from curiosity_rl.envs.tutor.drawing import draw_student
+from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
+from curiosity_rl.envs.tutor.students import MAX_REDRAWS
+from curiosity_rl.protocols import ActivityLayout
+from curiosity_rl.registry import unknown_name
+
+GATINGS = {"hard": st.HARD, "soft": st.SOFT, "additive": st.ADDITIVE}
+GRAPHS = {"none": st.NONE, "true": st.TRUE, "noisy": st.NOISY}
+REWARDS = {"exam": st.EXAM, "gain": st.GAIN, "mastery": st.MASTERY}
+PARAMETER_ROWS = ("learn", "guess", "slip")
+TRIAL_LANES = 64
+
+
+class Tutor:
+    """Teach one student per episode, then let the student sit an exam.
+
+    ## Description
+    Every episode brings a new student: a prerequisite graph, prior knowledge, chances
+    to learn, guess and slip for every skill, and goal skills. The tutor proposes
+    activities and sees right or wrong answers, never knowledge. Most activities teach a
+    skill; a few are distractors, answered by a coin flip, that nobody can learn. An
+    exercise is answered first; then an unknown skill may be learnt, with little chance
+    while prerequisites are missing. Slots of activities are shuffled for each student.
+
+    ## Action
+    `Discrete(A)`: the activity to propose, one of K skills and the distractors.
+
+    ## Observation
+    Flat float32 `(A * F + 1,)`: F features for each activity, then the share of the
+    budget that is left. `layout` names the features and reshapes observations.
+
+    | feature | meaning |
+    |---|---|
+    | `attempts` | log(1 + exercises of this activity) / 2 |
+    | `last_1` .. `last_4` | newest to oldest answer: 1 right, -1 wrong, 0 none |
+    | `streak` | right answers in a row, up to 5, over 5 |
+    | `recency` | .9 ** exercises since the last of this activity; 0 if never |
+    | `success_fast`, `success_slow` | moving averages of answers, rates .4, .15 |
+    | `goal` | 1 if the skill is in the exam |
+    | `belief` | P(known) by a BKT filter with an average student's parameters |
+    | `needed` | 1 for goals and their ancestors in the graph shown |
+    | `root` | 1 if no prerequisites are shown |
+    | `parents_belief` | product of the prerequisites' `belief` |
+    | `parents_success` | least mean of a prerequisite's last 3 answers; 1 for roots |
+    | `joint_belief` | P(known) by the filter that ties skills by the graph |
+    | `parents_joint_belief` | product of the prerequisites' `joint_belief` |
+    | `child_stuck` | largest attempts * (1 - success_fast) of a child |
+    | `parent_1`, `parent_2`, .. | (slot of a prerequisite + 1) / A; 0 for none |
+
+    From `needed` on, features exist only where a graph is shown. With `belief=False`
+    the four features that hold beliefs are left out.
+
+    ## Reward
+    `exam`: 1 at the end if every goal skill is known, else 0; 0 before the end.
+    `gain`: at the end, share of the needed skills unknown at the start that are known.
+    `mastery`: at each step, change in the share of needed skills known (for ablation).
+
+    ## End
+    Terminated when the budget is spent; never truncated.
+
+    ## Info
+    `activity`, `outcome`, `belief_before`, `belief`, `goal`, and `needed` where a graph
+    is shown. `truth` holds what only evaluation may use: `mastery` at each step; at
+    reset also `learn`, `guess`, `slip`, `parents`, `needed`, `goal`, `distractor`.
+
+    ## Registered ids
+    `tutor-v0`, `tutor-blind-v0`, `tutor-chain-v0`, `tutor-edm2016-v0`.
+
+    ## Source
+    Task and calibration are ours. Student model: Corbett & Anderson (1995); additive
+    prerequisites: Clement, Oudeyer & Lopes (EDM 2016).
+
+    Args:
+        curriculum: `layered-K`, `chain-K`, `edm2016-0` to `edm2016-4`, or a mapping
+            from each skill's name to the names of its prerequisites.
+        population: `assistments` (fits to real answers) or `textbook`.
+        students: Draw from a fixed pool of so many students; None for a new one
+            every episode.
+        budget: Exercises per episode.
+        goals: Skills in the exam.
+        distractors: Activities that nobody can learn.
+        gating: What missing prerequisites do to learning: `hard` (times `leak`), `soft`
+            (in proportion) or `additive` (EDM 2016); None for the curriculum's own.
+        forgetting: Chance to forget a known skill when it is practised.
+        graph_shown: `true`, `none`, or `noisy` (each link wrong with `graph_noise`).
+        reward: `exam`, `gain` or `mastery`.
+        belief: Whether the observation holds beliefs.
+        leak: Share of the chance to learn that is left without prerequisites.
+        prior: Chance that a skill is known at the start; None for the population's own.
+        min_unknown: Needed skills unknown at the start, at least; None for 6 or half of
+            the skills, whichever is less.
+        graph_noise: Chance that a link of a `noisy` graph is wrong.
+
+    Raises:
+        ValueError: If a setting is not allowed, or no student can meet the settings.
+    """
+
+    def __init__(
+        self,
+        curriculum: str | Mapping[str, Sequence[str]] = "layered-12",
+        population: str = "assistments",
+        students: int | None = None,
+        budget: int = 180,
+        goals: int = 2,
+        distractors: int = 4,
+        gating: Literal["hard", "soft", "additive"] | None = None,
+        forgetting: float = 0.0,
+        graph_shown: Literal["true", "none", "noisy"] = "true",
+        reward: Literal["exam", "gain", "mastery"] = "exam",
+        belief: bool = True,
+        leak: float = 0.02,
+        prior: float | None = None,
+        min_unknown: int | None = None,
+        graph_noise: float = 0.2,
+    ) -> None:
+        self.curriculum = curricula.parse(curriculum)
+        self.budget = _whole("budget", budget, 1, 1_000_000)
+        skills = self.curriculum.skills
+        activities = skills + _whole("distractors", distractors, 0, 256)
+        if min_unknown is None:
+            min_unknown = min(6, skills // 2)
+        people = populations.parse(population).with_prior(
+            None if prior is None else _share("prior", prior)
+        )
+        self.params = st.Params(
+            skills=skills,
+            activities=activities,
+            budget=self.budget,
+            goals=_whole("goals", goals, 1, skills),
+            min_unknown=_whole("min_unknown", min_unknown, 0, skills),
+            students=0 if students is None else _whole("students", students, 1, 2**62),
+            kind=st.LAYERED if self.curriculum.parents is None else st.FIXED,
+            gating=_gating(gating, self.curriculum),
+            leak=_share("leak", leak),
+            forgetting=_share("forgetting", forgetting),
+            learn_first=self.curriculum.learn_first,
+            graph=_choice("graph_shown", graph_shown, GRAPHS),
+            graph_noise=_share("graph_noise", graph_noise),
+            prior_logit=_logit(people.prior),
+            ability_sd=people.ability_sd,
+            ability_on_learn=people.ability_on_learn,
+            parents=self.curriculum.parent_table(),
+            learn=np.array(self.curriculum.learn or (), dtype=np.float32),
+            boost=np.array(self.curriculum.boost, dtype=np.float32),
+            table=np.log(people.table / (1 - people.table)),
+            jitter=np.array(people.jitter_sd),
+            clips=np.array(people.clips),
+        )
+        self._reward = _choice("reward", reward, REWARDS)
+        names = record.feature_names(self.params.graph, self.curriculum.max_parents)
+        self._feature_count = len(names)
+        columns = [
+            c for c, name in enumerate(names) if belief or name not in record.BELIEFS
+        ]
+        self._columns = np.array(columns, dtype=np.int64)
+        self.layout = ActivityLayout(activities, tuple(names[c] for c in columns))
+        high = max(1.0, math.log1p(min(self.budget, 1024)) / 2) + 1e-6
+        self.observation_space = Box(-1.0, high, (self.layout.size,), np.float32)
+        self.action_space = Discrete(activities)
+        self.reward_range = (-1.0 if reward == "mastery" else 0.0, 1.0)
+        self.coverage_shape = (activities, skills + 1)
+        self._try_students()
+
+    def _try_students(self) -> None:
+        trial = self.allocate(TRIAL_LANES)
+        trial.rng[:] = np.arange(TRIAL_LANES, dtype=np.uint64)
+        self.reset(trial, np.arange(TRIAL_LANES))
+
+    def allocate(self, lanes: int) -> st.State:
+        """Return an empty state of so many lanes."""
+        return st.allocate(
+            lanes,
+            self.params.activities,
+            self.curriculum.max_parents,
+            self._feature_count,
+        )
+
+    def reset(self, state: st.State, lanes: np.ndarray) -> None:
+        """Draw new students into these lanes.
+
+        Raises:
+            ValueError: If no student meets the settings.
+        """
+        slots = np.empty(self.params.activities, dtype=np.int64)
+        needed = np.empty((1, state.needed.shape[1]), dtype=np.uint64)
+        if reset_lanes(lanes, state, self.params, slots, needed) >= 0:
+            raise ValueError(
+                f"no student with {self.params.min_unknown} unknown skills among those "
+                f"needed for {self.params.goals} goals was found in {MAX_REDRAWS:,} "
+                "draws; lower min_unknown or prior, or raise goals or skills"
+            )
+
+    def step(
+        self, state: st.State, actions: np.ndarray, out: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give one exercise in every lane; return rewards and terminated, `(n,)`."""
+        rewards = np.empty(len(actions))
+        terminated = np.empty(len(actions), dtype=np.bool_)
+        step_all(
+            actions,
+            state,
+            self.params,
+            self._reward,
+            self._columns,
+            rewards,
+            terminated,
+            out,
+        )
+        return rewards, terminated
+
+    def observe(self, state: st.State, lanes: np.ndarray, out: np.ndarray) -> None:
+        """Write the observations of these lanes into the same rows of `out`."""
+        observe_lanes(lanes, state, self.params, self._columns, out)
+
+    def step_info(self, state: st.State) -> dict[str, Any]:
+        """Report the last exercise; see the class for the keys."""
+        return {
+            "activity": state.activity.copy(),
+            "outcome": state.outcome.copy(),
+            "belief_before": state.belief_before.copy(),
+            **self._record_info(state, slice(None)),
+            "truth": {"mastery": st.unpack(state.mastery, self.params.activities)},
+        }
+
+    def reset_info(self, state: st.State, lanes: np.ndarray) -> dict[str, Any]:
+        """Report new students; see the class for the keys."""
+        sets = {"mastery", "needed", "goal", "distractor"}
+        truth = {
+            name: st.unpack(getattr(state, name)[lanes], self.params.activities)
+            for name in sorted(sets)
+        }
+        for name in (*PARAMETER_ROWS, "parents"):
+            truth[name] = getattr(state, name)[lanes]
+        return {**self._record_info(state, lanes), "truth": truth}
+
+    def _record_info(self, state: st.State, lanes: Any) -> dict[str, np.ndarray]:
+        features = state.features[lanes]
+        shown = self.params.graph != st.NONE
+        info = {
+            "belief": features[..., record.JOINT if shown else record.BELIEF].copy(),
+            "goal": features[..., record.GOAL] > 0,
+        }
+        if shown:
+            info["needed"] = features[..., record.NEEDED] > 0
+        return info
+
+    def coverage(self, state: st.State) -> np.ndarray:
+        """Return the cell (last activity, skills known) of each lane, flat index."""
+        level = st.unpack(state.mastery, self.params.activities).sum(1)
+        return np.maximum(state.activity, 0) * self.coverage_shape[1] + level
+
+    def render(self, state: st.State, lane: int) -> np.ndarray:
+        """Draw the skill graph of one lane, coloured by what the student knows."""
+        return draw_student(state, lane, self.params)
+
+
+def _logit(p: float) -> float:
+    with np.errstate(divide="ignore"):
+        return float(np.log(p) - np.log1p(-p))
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not low <= value <= high:
+        raise ValueError(
+            f"got {name}={value!r}; it is a whole number from {low} to {high}"
+        )
+    return int(value)
+
+
+def _share(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+        raise ValueError(f"got {name}={value!r}; it is a chance in [0, 1]")
+    return float(value)
+
+
+def _choice(name: str, value: Any, table: Mapping[str, int]) -> int:
+    if value not in table:
+        raise ValueError(unknown_name(name, str(value), table))
+    return table[value]
+
+
+def _gating(gating: str | None, curriculum: curricula.Curriculum) -> int:
+    additive = curriculum.learn is not None
+    if gating is None:
+        return st.ADDITIVE if additive else st.HARD
+    chosen = _choice("gating", gating, GATINGS)
+    if additive != (chosen == st.ADDITIVE):
+        raise ValueError(
+            f"got gating={gating!r}; edm2016 curricula use additive gating, all others "
+            "hard or soft"
+        )
+    return chosen
