@@ -19,6 +19,12 @@ import numba
 import platformdirs
 
 F = TypeVar("F", bound=Callable[..., Any])
+_OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "forceinline": True,
+    "_nrt": False,
+}
 
 
 def source_hash(root: Path) -> str:
@@ -59,9 +65,6 @@ def kernel(function: F) -> F:
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     numba.config.CACHE_DIR = cache_dir()  # type: ignore[attr-defined]
     try:
-        compiled = numba.njit(
-            cache=True, error_model="numpy", forceinline=True, _nrt=False
-        )(function)
-        return cast(F, compiled)
+        return cast(F, numba.njit(**_OPTIONS)(function))
     finally:
         numba.config.CACHE_DIR = before  # type: ignore[attr-defined]

@@ -4,9 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 
-from curiosity_rl.envs.tutor.state import Params, State
+from curiosity_rl.envs.rendering import MUTED, draw_graph, layered_positions, ramp
+from curiosity_rl.envs.tutor.state import Params, State, unpack
+
+KNOWN_SHADE, UNKNOWN_SHADE = 0.85, 0.05
 
 
 def draw_student(state: State, lane: int, params: Params) -> np.ndarray:
-    """Draw the graph of one lane, `(height, width, 3)` uint8."""
-    return np.zeros((240, 320, 3), dtype=np.uint8)
+    """Draw the true graph of one lane, `(height, width, 3)` uint8.
+
+    Dark skills are known, pale ones not; goals wear a golden ring, distractors are grey
+    in a row of their own, the last activity is outlined, numbers count the exercises,
+    and the bar shows what is left of the budget.
+    """
+    row = slice(lane, lane + 1)
+    known, goal, distractor = (
+        unpack(mask[row], params.activities)[0]
+        for mask in (state.mastery, state.goal, state.distractor)
+    )
+    parents = state.parents[lane]
+    child, slot = np.nonzero(parents >= 0)
+    fill = ramp(np.where(known, KNOWN_SHADE, UNKNOWN_SHADE))
+    fill[distractor] = MUTED
+    active = int(state.activity[lane])
+    return draw_graph(
+        layered_positions(parents, distractor),
+        np.stack([parents[child, slot], child], axis=1),
+        fill,
+        ringed=goal,
+        active=None if active < 0 else active,
+        labels=state.attempts[lane],
+        left=1.0 - float(state.elapsed[lane]) / params.budget,
+    )
