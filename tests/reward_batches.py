@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from typing import Any
+
 import numpy as np
 
 from curiosity_rl.protocols import Transitions
@@ -26,18 +30,28 @@ def batch_of(
 
 
 def rows(batch: Transitions, start: int, stop: int) -> Transitions:
-    cut = slice(start, stop)
-    return Transitions(
-        obs=batch.obs[cut],
-        action=batch.action[cut],
-        reward=batch.reward[cut],
-        next_obs=batch.next_obs[cut],
-        terminated=batch.terminated[cut],
-        truncated=batch.truncated[cut],
-        info={key: value[cut] for key, value in batch.info.items()},
-    )
+    """Return the steps from start to stop."""
+
+    def cut(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: part[start:stop] for key, part in value.items()}
+        return value[start:stop]
+
+    return Transitions(**{f.name: cut(getattr(batch, f.name)) for f in fields(batch)})
 
 
 def column(*values: float) -> np.ndarray:
     """One lane through time."""
     return np.array(values)[:, None]
+
+
+def reaching(next_obs: Any, done: np.ndarray | None = None) -> Transitions:
+    """Transitions to these next observations, from observations of zeros."""
+    if isinstance(next_obs, dict):
+        shape = next(iter(next_obs.values())).shape[:2]
+        obs = {key: np.zeros_like(value) for key, value in next_obs.items()}
+    else:
+        shape = next_obs.shape[:2]
+        obs = np.zeros_like(next_obs)
+    batch = batch_of({"step": np.zeros(shape)}, done)
+    return replace(batch, obs=obs, next_obs=next_obs)

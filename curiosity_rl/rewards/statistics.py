@@ -9,6 +9,7 @@ import numpy as np
 from curiosity_rl.protocols import IntrinsicReward, Transitions
 
 TINY = 1e-8
+CHUNK = 512
 
 
 class RunningMoments:
@@ -27,19 +28,21 @@ class RunningMoments:
 
     def update(self, values: np.ndarray) -> None:
         """Add a batch `(B, *shape)`; an empty one changes nothing."""
-        added = len(values)
-        if not added:
-            return
-        mean = values.mean(0, dtype=np.float64)
-        var = np.square(values - mean).mean(0)
-        total = self.count + added
+        for start in range(0, len(values), CHUNK):  # float64 copies that fit a cache
+            part = values[start : start + CHUNK].astype(np.float64)
+            mean = part.mean(0)
+            part -= mean
+            self._merge(len(part), mean, np.square(part, out=part).mean(0))
+
+    def _merge(self, added: int, mean: np.ndarray, var: np.ndarray) -> None:
+        """Pool with the mean and variance of `added` others."""
+        self.count += added
+        weight = added / self.count
         shift = mean - self.mean
-        weight = added / total
         self.mean = self.mean + shift * weight
         self.var = (
             self.var * (1 - weight) + var * weight + shift**2 * weight * (1 - weight)
         )
-        self.count = total
 
     def state_dict(self) -> dict[str, Any]:
         """Return count, mean and variance."""
@@ -72,11 +75,11 @@ class DiscountedReturn:
         """Filter `(T, N)` rewards on from where the lanes stand; return `(T, N)`."""
         value = np.zeros(rewards.shape[1]) if self.value is None else self.value
         check_lanes(len(value), rewards.shape[1])
-        out = np.empty(rewards.shape)
-        for t, reward in enumerate(rewards):
-            value = self.gamma * value + reward
-            out[t] = value
-        self.value = value
+        out = rewards.astype(np.float64)
+        for row in out:
+            row += self.gamma * value
+            value = row
+        self.value = value.copy()
         return out
 
 
@@ -136,8 +139,8 @@ class Scaled:
             bonus = np.concatenate(self._pending)
             self._pending = []
             self.moments.update(self.returns.update(bonus).ravel())
-            log = {**log, "unscaled": float(bonus.mean())}
-        return {**log, "deviation": self.deviation}
+            log = {**log, "unscaled_bonus": float(bonus.mean())}
+        return {**log, "bonus_deviation": self.deviation}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the reward's state, the moments, the filters and what is pending."""

@@ -1,0 +1,123 @@
+"""Count rows of numbers by a 64-bit hash, in a table that grows.
+
+Two different rows share a hash with odds of 2^-64: among a million different rows any
+two do with odds of 3e-8.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from curiosity_rl.jit import kernel
+
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+MIX_2 = np.uint64(0x94D049BB133111EB)
+BY_30, BY_27, BY_31 = np.uint64(30), np.uint64(27), np.uint64(31)
+EMPTY = np.uint64(0)
+ONE = np.uint64(1)
+SMALLEST = 1 << 12
+
+
+@kernel
+def _hash_words(words, out):
+    """Chain the finaliser of splitmix64 (Steele, Lea, Flood 2014) over each row."""
+    for i in range(words.shape[0]):
+        h = GOLDEN
+        for j in range(words.shape[1]):
+            h = (h ^ words[i, j]) + GOLDEN
+            h = (h ^ (h >> BY_30)) * MIX_1
+            h = (h ^ (h >> BY_27)) * MIX_2
+            h = h ^ (h >> BY_31)
+        out[i] = h if h != EMPTY else ONE
+
+
+@kernel
+def _slot(keys, h):
+    """Return where `h` is, or the empty place where it belongs."""
+    last = np.uint64(len(keys) - 1)
+    place = h & last
+    while keys[place] != h and keys[place] != EMPTY:
+        place = (place + ONE) & last
+    return place
+
+
+@kernel
+def _look_up(keys, counts, hashes, out):
+    for i in range(len(hashes)):
+        out[i] = counts[_slot(keys, hashes[i])]
+
+
+@kernel
+def _add(keys, counts, hashes, amounts):
+    """Add amounts to the counts of hashes; return how many are new."""
+    new = 0
+    for i in range(len(hashes)):
+        place = _slot(keys, hashes[i])
+        if keys[place] == EMPTY:
+            keys[place] = hashes[i]
+            new += 1
+        counts[place] += amounts[i]
+    return new
+
+
+def hash_rows(rows: np.ndarray) -> np.ndarray:
+    """Return a hash per row of `(B, ...)`, `(B,)` uint64, never 0.
+
+    Rows are compared by their bytes (with -0.0 taken as 0.0), so the same numbers in
+    another dtype are other rows.
+    """
+    if rows.dtype.kind == "f":
+        rows = rows + rows.dtype.type(0)
+    count = len(rows)
+    data = np.ascontiguousarray(rows).reshape(count, -1).view(np.uint8)
+    width = -(-data.shape[1] // 8) * 8
+    if width != data.shape[1]:
+        data = np.pad(data, ((0, 0), (0, width - data.shape[1])))
+    out = np.empty(count, np.uint64)
+    _hash_words(data.view(np.uint64), out)
+    return out
+
+
+class CountTable:
+    """How often each hash was added: open addressing, at most half full."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._keys = np.zeros(SMALLEST, np.uint64)
+        self._counts = np.zeros(SMALLEST, np.int64)
+
+    def look_up(self, hashes: np.ndarray) -> np.ndarray:
+        """Return the count of every hash, `(B,)` int64; 0 where never added."""
+        out = np.empty(len(hashes), np.int64)
+        _look_up(self._keys, self._counts, hashes, out)
+        return out
+
+    def add(self, hashes: np.ndarray, amounts: np.ndarray | None = None) -> None:
+        """Count every hash once, or `amounts` times."""
+        if amounts is None:
+            amounts = np.ones(len(hashes), np.int64)
+        if 2 * (self.size + len(hashes)) > len(self._keys):
+            known = self._keys != EMPTY
+            keys, counts = self._keys[known], self._counts[known]
+            room = 1 << (2 * (self.size + len(hashes)) - 1).bit_length()
+            self._keys = np.zeros(room, np.uint64)
+            self._counts = np.zeros(room, np.int64)
+            _add(self._keys, self._counts, keys, counts)
+        self.size += _add(self._keys, self._counts, hashes, amounts)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return hashes (as int64, which every file format knows) and counts."""
+        known = self._keys != EMPTY
+        return {
+            "hashes": self._keys[known].view(np.int64),
+            "counts": self._counts[known],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.__init__()
+        hashes = np.array(state["hashes"], dtype=np.int64).view(np.uint64)
+        self.add(hashes, np.array(state["counts"], dtype=np.int64))

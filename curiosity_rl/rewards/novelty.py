@@ -1,0 +1,138 @@
+"""Novelty: pay for states that were seen seldom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from curiosity_rl.protocols import Observation, Transitions
+from curiosity_rl.rewards.hashing import CountTable, hash_rows
+from curiosity_rl.rewards.observations import flatten, is_discrete
+from curiosity_rl.rewards.world_info import read
+
+Mode = Literal["auto", "exact", "simhash"]
+
+
+class Count:
+    """Count-based novelty of the state reached.
+
+    Formula: `1 / sqrt(n(s') + 1)`, `n` the visits to s' counted BEFORE this batch: a
+    first visit pays 1, and so does every visit of a batch to a state that is new to it
+    (`compute` never learns). `update` then counts the batch. s' is the true next
+    observation, also where the episode ends. Counts are lifelong, over all lanes.
+
+    What is counted:
+
+    * `exact`: the observation itself, or `key`.
+    * `simhash`: the code `sgn(A s')` of `bits` bits, A drawn from a standard normal
+      distribution by the seed of `setup` (0 without it); similar observations share
+      a code. One-hot for discrete parts, see `observations.flatten`.
+    * `auto`: `exact` for discrete observations or a key, else `simhash`.
+
+    Shapes: observations `(T, N, ...)` of any space; bonus `(T, N)`.
+
+    Args:
+        mode: See above.
+        key: Count this instead of the observation: a key of info, `(T, N, ...)`, or a
+            function from next observations `(T, N, ...)` to whatever counts as the
+            same state, `(T, N, ...)`.
+        bits: Length of the code of `simhash`, 1 to 64.
+
+    Source: Tang et al. 2017, "#Exploration", equation 1 and algorithm 1, with
+    beta = 1 and counts frozen during a batch; Strehl and Littman 2008 (MBIE-EB).
+    """
+
+    scaled_by_default = True
+
+    def __init__(
+        self,
+        mode: Mode = "auto",
+        key: str | Callable[[Observation], np.ndarray] | None = None,
+        bits: int = 32,
+    ) -> None:
+        if mode not in get_args(Mode):
+            raise ValueError(f"mode is {mode!r}; allowed: {', '.join(get_args(Mode))}")
+        if not 1 <= bits <= 64:
+            raise ValueError(f"bits is {bits}; it must lie in 1..64")
+        if key is not None and mode == "simhash":
+            raise ValueError("mode='simhash' and a key: a key is counted exactly")
+        self.mode: Mode = mode
+        self.key = key
+        self.bits = bits
+        self.table = CountTable()
+        self._space: Any = None
+        self._seed = 0
+        self._projection: np.ndarray | None = None
+        self._last: tuple[Transitions, np.ndarray] | None = None
+
+    def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
+        """Take the observation space, and the seed of the projection."""
+        self._space = observation_space
+        self._seed = seed
+
+    def compute(self, batch: Transitions) -> np.ndarray:
+        """Return the novelty, `(T, N)` float32.
+
+        Raises:
+            ValueError: If the world does not report the key.
+        """
+        hashes = self._hashes(batch)
+        self._last = (batch, hashes)  # update wants the same again
+        visits = self.table.look_up(hashes)
+        return (1 / np.sqrt(visits + 1)).astype(np.float32).reshape(batch.shape)
+
+    def update(self, batch: Transitions) -> dict[str, float]:
+        """Count the states of the batch; return how many are known."""
+        last, self._last = self._last, None
+        known = last is not None and last[0] is batch
+        self.table.add(last[1] if known else self._hashes(batch))  # type: ignore[index]
+        return {"states_counted": float(self.table.size)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the counts and the projection."""
+        state: dict[str, Any] = {"table": self.table.state_dict()}
+        if self._projection is not None:
+            state["projection"] = self._projection.copy()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.table.load_state_dict(state["table"])
+        projection = state.get("projection")
+        self._projection = None if projection is None else np.array(projection)
+        self._last = None
+
+    def _hashes(self, batch: Transitions) -> np.ndarray:
+        """Return a hash of what is counted, `(T * N,)` uint64."""
+        if isinstance(self.key, str):
+            return _hash(read(batch, self.key))
+        if self.key is not None:
+            return _hash(self.key(batch.next_obs))
+        obs = batch.next_obs
+        exact = self.mode == "exact"
+        if exact or (self.mode == "auto" and is_discrete(obs, self._space)):
+            return _hash(obs)
+        return hash_rows(self._codes(flatten(obs, self._space)))
+
+    def _codes(self, rows: np.ndarray) -> np.ndarray:
+        """Return the bits of the random projections, `(B, ceil(bits / 8))` uint8."""
+        if self._projection is None:
+            rng = np.random.default_rng(self._seed)
+            size = (rows.shape[1], self.bits)
+            self._projection = rng.standard_normal(size, dtype=np.float32)
+        if len(self._projection) != rows.shape[1]:
+            raise ValueError(
+                f"observations have {rows.shape[1]} numbers, but this reward has "
+                f"counted some of {len(self._projection)}; build a new one"
+            )
+        return np.packbits(rows @ self._projection > 0, axis=1)
+
+
+def _hash(values: Observation) -> np.ndarray:
+    """Return a hash per transition of an array `(T, N, ...)` or a mapping of such."""
+    if isinstance(values, Mapping):
+        return hash_rows(np.stack([_hash(values[k]) for k in sorted(values)], 1))
+    array = np.asarray(values)
+    return hash_rows(array.reshape(array.shape[0] * array.shape[1], -1))
