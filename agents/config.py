@@ -44,6 +44,17 @@ _PARTS = {
 }
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads plain values only; unlike its base it takes `1e-3` for a number."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+"),
+    list("-+.0123456789"),
+)
+
+
 def _setting(default: Any, help_text: str) -> Any:
     return field(default=default, metadata={"help": help_text})
 
@@ -176,7 +187,7 @@ def parse(text: str, source: str) -> dict[str, Any]:
         ValueError: As `read_config`.
     """
     try:
-        settings = yaml.safe_load(text)
+        settings = yaml.load(text, _Loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""

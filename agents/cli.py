@@ -1,0 +1,244 @@
+"""The command line: `train` and `evaluate`.
+
+Only what `--help` needs is imported here; torch comes in when there is work to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from jsonargparse import ArgumentParser, Namespace
+
+from curiosity_rl.agents.config import ExperimentConfig, merge, read_config
+
+WRONG_INPUT = 2
+INTERRUPTED = 130
+_SHORT = {"n_timesteps": "-n", "log_folder": "-f"}
+_TRAIN = """Train an agent in a world, with a bonus that makes it curious.
+
+Settings come from the preset of the world, then from --config, then from the flags;
+what the presets do not set has the default shown here. Settings inside a mapping take
+a dot: --env-kwargs.budget 200, --algo-kwargs.learning_rate 1e-3."""
+_EVALUATE = """Evaluate a finished run again, on the same held-out students.
+
+Given the id of a world instead of a run, evaluate what there is to compare with."""
+_ABOUT = """usage: curiosity-rl COMMAND [options]
+
+commands:
+  train      train an agent in a world, then evaluate it
+  evaluate   evaluate a finished run again
+
+curiosity-rl COMMAND --help says what a command takes."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run `curiosity-rl COMMAND ...`; returns the exit code."""
+    given = list(sys.argv[1:] if args is None else args)
+    if not given or given[0] in ("-h", "--help"):
+        print(_ABOUT)
+        return 0 if given else WRONG_INPUT
+    if given[0] == "--version":
+        from curiosity_rl import __version__
+
+        print(__version__)
+        return 0
+    commands = {"train": train_main, "evaluate": evaluate_main}
+    if given[0] not in commands:
+        return _refuse(
+            f"unknown command {given[0]!r}; known: {', '.join(commands)}",
+        )
+    return commands[given[0]](given[1:])
+
+
+def train_main(args: Sequence[str] | None = None) -> int:
+    """Train as the flags say; returns the exit code."""
+    return _guarded(_train, args)
+
+
+def evaluate_main(args: Sequence[str] | None = None) -> int:
+    """Evaluate a run, or a world's baselines; returns the exit code."""
+    return _guarded(_evaluate, args)
+
+
+def _train(args: Sequence[str]) -> None:
+    given = vars(_parse(_train_parser(), args))
+    file = given.pop("config", None)
+    settings = given if file is None else merge(read_config(Path(file)), given)
+    config = ExperimentConfig.load(**settings)
+    print(
+        f"training {config.algo} on {config.env}, bonus {config.intrinsic}, "
+        f"{config.n_timesteps:,} steps, seed {config.seed}",
+        flush=True,
+    )
+
+    from curiosity_rl.agents.evaluation import print_table
+    from curiosity_rl.agents.experiment import prepare, run
+
+    experiment = prepare(config)
+    try:
+        result = run(experiment)
+    except ValueError as error:
+        # The settings were right: this is a defect, so let it be seen as one.
+        raise RuntimeError(f"training failed: {error}") from error
+    if config.progress:
+        print_table(result.rows, _title(config, result.rows), experiment.label)
+    speed = result.timing["steps_per_second"]
+    print(
+        f"trained in {result.timing['training_seconds']:.0f} s "
+        f"({speed:,.0f} steps/s), evaluated in "
+        f"{result.timing['evaluation_seconds']:.0f} s"
+    )
+    print(f"run: {result.folder.path}")
+    print(f"again: python scripts/evaluate.py {result.folder.path}")
+    print(f"dashboard: tensorboard --logdir {config.log_folder}")
+
+
+def _evaluate(args: Sequence[str]) -> None:
+    given = vars(_parse(_evaluate_parser(), args, defaults=True))
+    name, students = str(given["run"]), given["students"]
+    if students is not None and students < 1:
+        raise ValueError(f"students is {students}; it must be at least 1")
+
+    from curiosity_rl.agents.evaluation import as_data, evaluate, print_table
+    from curiosity_rl.agents.experiment import build
+    from curiosity_rl.agents.runs import open_run
+    from curiosity_rl.agents.worlds import make_lanes
+    from curiosity_rl.tracking.progress import Progress
+
+    if not Path(name).exists():
+        from gymnasium.envs.registration import registry
+
+        if name.rpartition(":")[2] not in registry:
+            open_run(name)  # says what a run is
+        kwargs = given["env_kwargs"] or {}
+        make_lanes(name, kwargs, 1).close()
+        with Progress("evaluating", 100, "%", given["progress"]) as progress:
+            rows = evaluate(
+                name,
+                kwargs,
+                None,
+                episodes=students or 2000,
+                tick=lambda label, x: progress.update(int(100 * x), now=label),
+            )
+        print_table(rows, f"{name}, held-out episodes")
+        return
+    if given["env_kwargs"]:
+        raise ValueError("--env-kwargs goes with a world's id; a run has its own")
+    folder = open_run(name)
+    config = folder.config()
+    experiment = build(config)
+    experiment.load_state(folder.checkpoint(given["checkpoint"]))
+    episodes = students or config.eval_students
+    rows = experiment.evaluate(episodes, show=given["progress"])
+    print_table(rows, _title(config, rows), experiment.label)
+    before = folder.result()
+    if before and given["checkpoint"] is None and episodes == config.eval_students:
+        same = before["evaluation"] == as_data(rows)
+        print("equal to" if same else "DIFFERENT from", folder.path / "result.json")
+
+
+def _title(config: ExperimentConfig, rows: Sequence[Any]) -> str:
+    played = getattr(rows[0], "students", None)
+    what = f"{played:,} held-out students" if played else "held-out episodes"
+    return f"{config.env}, {what}, seed {config.seed}"
+
+
+def _train_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="train", description=_TRAIN, exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument("--config", type=str, help="YAML file of settings")
+    hints = get_type_hints(ExperimentConfig)
+    for item in dataclasses.fields(ExperimentConfig):
+        flags = [f"--{item.name.replace('_', '-')}"]
+        if item.name in _SHORT:
+            flags.insert(0, _SHORT[item.name])
+        missing = item.default is dataclasses.MISSING
+        parser.add_argument(
+            *flags,
+            type=hints[item.name],
+            default={} if missing else item.default,
+            help=item.metadata["help"],
+        )
+    return parser
+
+
+def _evaluate_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="evaluate", description=_EVALUATE, exit_on_error=False, allow_abbrev=False
+    )
+    parser.add_argument("run", type=str, help="folder of a run, or a world's id")
+    parser.add_argument("--checkpoint", type=str | None, help="its name; the newest")
+    parser.add_argument("--students", type=int | None, help="as many as the run's")
+    parser.add_argument(
+        "--env-kwargs", type=dict[str, Any] | None, help="settings, with a world's id"
+    )
+    parser.add_argument("--progress", type=bool, default=True, help="show progress")
+    return parser
+
+
+def _parse(
+    parser: ArgumentParser, args: Sequence[str], defaults: bool = False
+) -> Namespace:
+    """Parse; without `defaults` return only what was given.
+
+    Raises:
+        ValueError: With one sentence about the first wrong argument.
+    """
+    plain = [re.sub(r"^--[\w-]+", lambda m: m[0].replace("_", "-"), a) for a in args]
+    try:
+        return parser.parse_args(plain, defaults=defaults)
+    except argparse.ArgumentError as error:
+        raise ValueError(_sentence(parser, str(error))) from error
+
+
+def _sentence(parser: ArgumentParser, message: str) -> str:
+    text = " ".join(message.split())
+    found = re.match(
+        r"Parser key \"([\w.]+)\": Expected a (.+?)\. Got value: (.*)", text
+    )
+    if found:
+        kinds = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+        kinds["dict"] = "a mapping"
+        kind = re.search("int|float|bool|dict", found[2])
+        what = kinds[kind[0]] if kind else found[2]
+        flag = found[1].replace("_", "-")
+        return f"--{flag} is {found[3]!r}; it must be {what}"
+    unknown = re.match(r"unrecognized arguments: (\S+)", text, re.IGNORECASE)
+    if unknown:
+        flags = [f for action in parser._actions for f in action.option_strings]
+        near = difflib.get_close_matches(unknown[1].split("=")[0], flags, n=3)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        return f"unknown argument {unknown[1]!r}: {hint}--help lists all"
+    return text
+
+
+def _guarded(
+    command: Callable[[Sequence[str]], None], args: Sequence[str] | None
+) -> int:
+    """Run a command; wrong input becomes a sentence on stderr and exit code 2."""
+    try:
+        command(sys.argv[1:] if args is None else args)
+    except ValueError as error:
+        return _refuse(" ".join(str(error).split()))
+    except SystemExit as stop:  # --help
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        print(
+            "stopped; what was learnt so far is the newest checkpoint of the run",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    return 0
+
+
+def _refuse(sentence: str) -> int:
+    print(f"error: {sentence}", file=sys.stderr)
+    return WRONG_INPUT
