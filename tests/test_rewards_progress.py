@@ -278,6 +278,17 @@ def test_belief_progress_golden():
     np.testing.assert_allclose(goal[:, 0], [-0.1, 0.0], atol=1e-6)
 
 
+def test_belief_progress_of_the_exam_golden():
+    before = np.array([[[0.5, 0.4, 0.9]]], np.float32)
+    after = np.array([[[0.5, 0.6, 0.8]]], np.float32)
+    goal = np.array([[[True, True, False]]])
+    batch = batch_of({"belief_before": before, "belief": after, "goal": goal})
+    bonus = BeliefProgress(mask="goal", potential="product").compute(batch)
+    assert bonus[0, 0] == pytest.approx(0.5 * 0.6 - 0.5 * 0.4)
+    everything = BeliefProgress(potential="product").compute(batch)
+    assert everything[0, 0] == pytest.approx(0.5 * 0.6 * 0.8 - 0.5 * 0.4 * 0.9)
+
+
 def test_belief_progress_telescopes():
     path = np.random.default_rng(2).random((101, 4, 6)).astype(np.float32)
     batch = batch_of({"belief_before": path[:-1], "belief": path[1:]})

@@ -5,7 +5,7 @@ Progress of the agent's OWN model is another thing, and not in this module.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from curiosity_rl.protocols import Transitions
 from curiosity_rl.rewards.statistics import check_lanes
 from curiosity_rl.rewards.world_info import Mask, check_mask, keep, read
 
+Potential = Literal["sum", "product"]
 Kind = Literal["positive", "absolute", "signed", "beta"]
 KINDS: dict[str, int] = {"positive": 0, "absolute": 1, "signed": 2, "beta": 3}
 MOST_REGIONS = 1 << 20
@@ -22,10 +23,16 @@ MOST_REGIONS = 1 << 20
 class BeliefProgress:
     """Expected learning progress under a student model: the belief's signed change.
 
-    Formula: `sum_k m_k (b'_k - b_k)`, `b` the tutor's belief that skill k is known,
-    before and after the answer. The sum over an episode telescopes to the last belief
-    minus the first, so there is nothing to farm: a coin flip raises and lowers it.
-    It is close to potential-based shaping with estimated mastery as the potential.
+    Formula: `P(b') - P(b)`, `b` the tutor's belief in each skill before and after the
+    answer, m the mask, and the potential P one of
+
+    * `sum`: `sum_k m_k b_k`, the expected number of (masked) skills known;
+    * `product`: `prod_k b_k^m_k`, the belief that all of them are known; with
+      `mask="goal"` that is the tutor's belief that the exam would be passed now.
+
+    The sum over an episode telescopes to the last potential minus the first, so there
+    is nothing to farm: a coin flip raises and lowers it. It is close to
+    potential-based shaping with estimated mastery as the potential.
 
     Shapes: `info["belief_before"]` and `info["belief"]` `(T, N, A)`; the mask
     `info["needed"]` or `info["goal"]` `(T, N, A)`; bonus `(T, N)`. Stateless.
@@ -37,9 +44,15 @@ class BeliefProgress:
 
     scaled_by_default = False
 
-    def __init__(self, mask: Mask = "none") -> None:
+    def __init__(self, mask: Mask = "none", potential: Potential = "sum") -> None:
         check_mask(mask)
+        if potential not in get_args(Potential):
+            raise ValueError(
+                f"potential is {potential!r}; allowed are "
+                f"{', '.join(get_args(Potential))}"
+            )
         self.mask: Mask = mask
+        self.potential: Potential = potential
 
     def compute(self, batch: Transitions) -> np.ndarray:
         """Return the change, `(T, N)` float32.
@@ -47,11 +60,16 @@ class BeliefProgress:
         Raises:
             ValueError: If the world reports no belief or not the mask.
         """
-        change = np.subtract(
-            read(batch, "belief"), read(batch, "belief_before"), dtype=np.float32
-        )
         kept = keep(batch, self.mask)
-        return (change if kept is None else change * kept).sum(-1)
+        after = self._potential(read(batch, "belief"), kept)
+        return after - self._potential(read(batch, "belief_before"), kept)
+
+    def _potential(self, belief: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
+        """Return the potential of beliefs `(T, N, A)`, `(T, N)` float32."""
+        belief = belief.astype(np.float32, copy=False)
+        if self.potential == "sum":
+            return (belief if kept is None else belief * kept).sum(-1)
+        return (belief if kept is None else np.where(kept, belief, 1)).prod(-1)
 
     def update(self, batch: Transitions) -> dict[str, float]:
         """Learn nothing: the belief is the world's."""
