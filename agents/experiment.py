@@ -194,8 +194,13 @@ def prepare(config: ExperimentConfig) -> Experiment:
     return experiment
 
 
-def run(experiment: Experiment) -> Result:
-    """Train and evaluate what `prepare` returned, in a new run folder."""
+def run(experiment: Experiment, baselines: bool = True) -> Result:
+    """Train and evaluate what `prepare` returned, in a new run folder.
+
+    Args:
+        experiment: What to train.
+        baselines: Evaluate what to compare with too.
+    """
     config, model = experiment.config, experiment.model
     folder = create_run(config.log_folder, config.env, config.name)
     folder.write_config(config)
@@ -205,7 +210,7 @@ def run(experiment: Experiment) -> Result:
         start = time.monotonic()
         _learn(experiment, folder)
         learnt = time.monotonic()
-        rows = experiment.evaluate(config.eval_students, show=config.progress)
+        rows = experiment.evaluate(config.eval_students, baselines, config.progress)
         end = time.monotonic()
     finally:
         th.set_num_threads(threads)
