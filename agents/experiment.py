@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch as th
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
@@ -49,6 +51,8 @@ _OWN_SETTINGS = frozenset(
     | {"verbose", "tensorboard_log", "_init_setup_model"}
 )
 """Arguments of algorithms that the run sets itself."""
+_SHARES = frozenset({"gamma", "gae_lambda", "tau", "exploration_fraction"})
+_COUNTS = frozenset({"n_steps", "n_epochs", "batch_size", "buffer_size"})
 
 
 @dataclass(frozen=True)
@@ -118,13 +122,18 @@ class Experiment:
             )
 
 
-def build(config: ExperimentConfig) -> Experiment:
+def build(config: ExperimentConfig, lanes: VectorEnv | None = None) -> Experiment:
     """Build worlds, bonus and algorithm.
+
+    Args:
+        config: The settings.
+        lanes: Lanes to train on instead of those that the settings name.
 
     Raises:
         ValueError: If anything in the configuration is not possible.
     """
-    lanes = make_lanes(config.env, config.env_kwargs, config.n_envs)
+    if lanes is None:
+        lanes = make_lanes(config.env, config.env_kwargs, config.n_envs)
     stagger = 0
     if config.stagger:
         limit = episode_limit(lanes)
@@ -145,21 +154,18 @@ def build(config: ExperimentConfig) -> Experiment:
     reward = None if config.intrinsic == "none" else _make_bonus(config)
     algorithm = _load_algorithm(config.algo)
     settings = dict(config.algo_kwargs)
-    known = _parameters(algorithm)
-    for key in settings:
-        if key not in known or key in _OWN_SETTINGS:
-            allowed = known - _OWN_SETTINGS
-            raise ValueError(unknown_name(f"setting of {config.algo}", key, allowed))
+    _check_settings(config.algo, algorithm, settings)
     if config.algo == "intrinsic-ppo":
         settings |= {"intrinsic": reward, "coef": config.coef}
     elif reward is not None:
         seed = stream_seed(config.seed, "reward")
         venv = IntrinsicVecEnv(venv, reward, config.coef, seed=seed)
+    policy_kwargs = _policy_kwargs(config, lanes)
     with _as_sentence(f"{config.algo} on {config.env}"):
         model = algorithm(
             _policy(config, venv),
             venv,
-            policy_kwargs=_policy_kwargs(config, lanes),
+            policy_kwargs=policy_kwargs,
             seed=stream_seed(config.seed, "algorithm"),
             device=config.device,
             **settings,
@@ -278,15 +284,39 @@ def _load_algorithm(name: str) -> type[BaseAlgorithm]:
     return getattr(importlib.import_module(module), cls)
 
 
-def _parameters(algorithm: type[BaseAlgorithm]) -> frozenset[str]:
-    """Names that the algorithm's constructor takes, through `*args, **kwargs`."""
-    names: set[str] = set()
+def _check_settings(
+    name: str, algorithm: type[BaseAlgorithm], settings: Mapping[str, Any]
+) -> None:
+    """Raise a ValueError for what the algorithm would stumble over in training."""
+    hints = _parameters(algorithm)
+    for key, value in settings.items():
+        if key not in hints:
+            raise ValueError(unknown_name(f"setting of {name}", key, hints))
+        if isinstance(value, str) and not _takes_text(hints[key]):
+            raise ValueError(f"{name}: {key} is {value!r}; it must be a number")
+        if not isinstance(value, int | float):
+            continue
+        if key in _SHARES and not 0 <= value <= 1:
+            raise ValueError(f"{name}: {key} is {value}; it must lie in 0..1")
+        if key in _COUNTS and value < 1:
+            raise ValueError(f"{name}: {key} is {value}; it must be at least 1")
+
+
+def _parameters(algorithm: type[BaseAlgorithm]) -> dict[str, Any]:
+    """What the constructor takes, through `*args, **kwargs`: name -> annotation."""
+    found: dict[str, Any] = {}
     for cls in algorithm.__mro__:
         parameters = inspect.signature(cls.__init__).parameters
-        names |= parameters.keys() - {"self", "args", "kwargs"}
+        found = {p.name: p.annotation for p in parameters.values()} | found
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             break
-    return frozenset(names)
+    own = _OWN_SETTINGS | {"self", "args", "kwargs"}
+    return {name: hint for name, hint in found.items() if name not in own}
+
+
+def _takes_text(annotation: Any) -> bool:
+    text = annotation if isinstance(annotation, str) else str(annotation)
+    return re.search(r"str|type|Any", text) is not None
 
 
 def _policy(config: ExperimentConfig, venv: VecEnv) -> Any:

@@ -1,0 +1,86 @@
+"""Speed of training, against the same training on a world that costs nothing."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+import torch as th
+from gymnasium.vector import VectorEnv
+
+from curiosity_rl.agents.config import ExperimentConfig
+from curiosity_rl.agents.experiment import build
+from curiosity_rl.agents.worlds import make_lanes
+
+
+class IdleLanes(VectorEnv[Any, Any, Any]):
+    """Lanes that do nothing: each step returns what the first one returned.
+
+    Args:
+        lanes: Lanes whose spaces, first observations and info are shown for ever.
+    """
+
+    def __init__(self, lanes: VectorEnv[Any, Any, Any]) -> None:
+        self.num_envs = lanes.num_envs
+        self.metadata = lanes.metadata
+        self.spec = lanes.spec
+        self.observation_space = lanes.observation_space
+        self.action_space = lanes.action_space
+        self.single_observation_space = lanes.single_observation_space
+        self.single_action_space = lanes.single_action_space
+        self.layout = getattr(lanes.unwrapped, "layout", None)
+        self._reset = lanes.reset(seed=0)
+        self._step = lanes.step(lanes.action_space.sample())
+        lanes.close()
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Any, Any]:
+        """Return the first observations."""
+        return self._reset
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """Return what the first step returned; no episode ever ends."""
+        return self._step
+
+
+def training_speed(
+    env: str, n_envs: int, rollouts: int, rounds: int, **settings: Any
+) -> list[tuple[str, float, float]]:
+    """Measure CPU time of training, real and idle lanes interleaved.
+
+    Args:
+        env: World; its preset gives everything else.
+        n_envs: Lanes.
+        rollouts: Rollouts per round.
+        rounds: Rounds of each.
+        settings: Other settings of `ExperimentConfig`.
+
+    Returns:
+        For the world and for idle lanes: label, steps per CPU second (median), and its
+        share of the idle speed (median of the rounds' ratios).
+    """
+    config = ExperimentConfig.load(
+        env=env, n_envs=n_envs, stagger=False, progress=False, **settings
+    )
+    real = build(config)
+    idle = build(config, IdleLanes(make_lanes(env, config.env_kwargs, n_envs)))
+    steps = rollouts * n_envs * int(getattr(real.model, "n_steps", 1))
+    threads = th.get_num_threads()
+    th.set_num_threads(config.num_threads)
+    times: dict[str, list[float]] = {"world": [], "idle": []}
+    try:
+        for turn in range(rounds + 1):
+            for label, experiment in (("world", real), ("idle", idle)):
+                start = time.process_time()
+                experiment.model.learn(steps, reset_num_timesteps=False)
+                if turn > 0:  # the first round compiles and allocates
+                    times[label].append(time.process_time() - start)
+    finally:
+        th.set_num_threads(threads)
+    ratio = np.array(times["idle"]) / np.array(times["world"])
+    median = {label: steps / statistics.median(t) for label, t in times.items()}
+    return [
+        (env, median["world"], float(np.median(ratio))),
+        ("a world that does nothing", median["idle"], 1.0),
+    ]
