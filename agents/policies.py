@@ -1,0 +1,249 @@
+"""Policies that know the shape of a tutor world's observation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch as th
+from gymnasium import spaces
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.type_aliases import Schedule
+from torch import nn
+
+from curiosity_rl.protocols import ActivityLayout
+
+PARENTS = ("parent_1", "parent_2")
+KNOWLEDGE = ("joint_belief", "belief", "success_fast")
+"""How well an activity's skill is known, best source first."""
+CHOSEN = ("needed", "goal")
+"""Which activities the exam rests on, best source first."""
+THRESHOLDS = (0.80, 0.90, 0.95, 0.98)
+"""Where the gates between "unknown" and "known" start before they are learnt."""
+NO_PARENT = 7.0  # log-odds of a parent that is not there: known
+ODDS_SCALE = 4.0  # brings log-odds to the scale of the other features
+
+
+class ActivityNet(nn.Module):
+    """Embeds every activity with the same weights; pools them for what is common.
+
+    An activity is described by its own features, by the log-odds of its knowledge and
+    of its least known parent, and by soft gates at learnable thresholds: known? all
+    parents known? needed, open and unfinished? Features are looked up by name; what a
+    layout does not hold is left out.
+
+    The actor's output is one logit per activity, `(B, A)`; the critic's is a pooled
+    embedding, `(B, 64)`. Permuting the activities permutes the logits and leaves the
+    embedding as it is (Zaheer et al. 2017, "Deep Sets").
+    """
+
+    def __init__(self, layout: ActivityLayout, hidden: int, logit_scale: float) -> None:
+        super().__init__()
+        self.layout, self.logit_scale = layout, logit_scale
+        names = layout.features
+        self._knowledge = next((n for n in KNOWLEDGE if n in names), None)
+        self._chosen = next((n for n in CHOSEN if n in names), None)
+        self._family = all(name in names for name in PARENTS)
+        own = [i for i, name in enumerate(names) if name not in PARENTS]
+        self.own: th.Tensor
+        self.register_buffer("own", th.tensor(own), persistent=False)
+        gates = len(THRESHOLDS)
+        size = len(own)
+        self._second = [
+            n for n in KNOWLEDGE[1:2] if n in names and n != self._knowledge
+        ]
+        if self._knowledge is not None:
+            size += 3 + len(self._second) + 3 * gates
+            self.centres = nn.Parameter(th.logit(th.tensor(THRESHOLDS)))
+            self.log_slopes = nn.Parameter(th.full((gates,), 3.0).log())
+        self.first = nn.Linear(size, hidden)
+        self.time = nn.Linear(1, hidden, bias=False)
+        self.second = nn.Linear(hidden, hidden)
+        self.actor_own = nn.Linear(hidden, hidden)
+        self.actor_common = nn.Linear(2 * hidden, hidden)
+        self.actor_out = nn.Linear(hidden, 1)
+        self.actor_skip = nn.Linear(size, 1, bias=False)
+        self.critic = nn.Linear(3 * hidden + 4, 64)
+        for parameter in (*self.actor_out.parameters(), self.actor_skip.weight):
+            nn.init.zeros_(parameter)  # the first policy is uniform
+        self.latent_dim_pi, self.latent_dim_vf = layout.activities, 64
+
+    def forward(self, obs: th.Tensor) -> tuple[th.Tensor, th.Tensor]:
+        """Return logits `(B, A)` and the critic's embedding `(B, 64)`."""
+        described, embedded, pooled, summary = self._embed(obs)
+        return self._act(described, embedded, pooled), (
+            self._judge(embedded, pooled, summary)
+        )
+
+    def forward_actor(self, obs: th.Tensor) -> th.Tensor:
+        """Return the logits alone."""
+        return self._act(*self._embed(obs)[:3])
+
+    def forward_critic(self, obs: th.Tensor) -> th.Tensor:
+        """Return the critic's embedding alone."""
+        return self._judge(*self._embed(obs)[1:])
+
+    def _embed(self, obs: th.Tensor) -> tuple[th.Tensor, ...]:
+        features, time = self.layout.split(obs)
+        chosen = (
+            th.ones_like(features[..., 0])
+            if self._chosen is None
+            else self._column(features, self._chosen)
+        )
+        parts = [features[..., self.own]]
+        summary = th.zeros_like(features[:, :4, 0])
+        if self._knowledge is not None:
+            known = self._column(features, self._knowledge)
+            odds = th.logit(known, 1e-3)
+            parts.append(self._gates(features, odds, chosen))
+            summary = self._summary(features, known, odds, chosen)
+        described = th.cat(parts, dim=-1)
+        embedded = th.relu(self.first(described) + self.time(time[:, None])[:, None])
+        embedded = th.relu(self.second(embedded))
+        pooled = th.cat(
+            [_mean(embedded, chosen[..., None]), embedded.mean(dim=1)], dim=-1
+        )
+        return described, embedded, pooled, summary
+
+    def _act(
+        self, described: th.Tensor, embedded: th.Tensor, pooled: th.Tensor
+    ) -> th.Tensor:
+        common = self.actor_common(pooled)[:, None]
+        deep = self.actor_out(th.relu(self.actor_own(embedded) + common))
+        return self.logit_scale * (deep + self.actor_skip(described)).squeeze(-1)
+
+    def _judge(
+        self, embedded: th.Tensor, pooled: th.Tensor, summary: th.Tensor
+    ) -> th.Tensor:
+        everything = th.cat([pooled, embedded.amax(dim=1), summary], dim=-1)
+        return th.tanh(self.critic(everything))
+
+    def _gates(
+        self, features: th.Tensor, odds: th.Tensor, chosen: th.Tensor
+    ) -> th.Tensor:
+        """Log-odds and soft gates, `(B, A, 3 or 4 + 3 J)`."""
+        parent = self._least_known_parent(features, odds)
+        slopes = self.log_slopes.exp()
+        known = th.sigmoid(slopes * (odds[..., None] - self.centres))
+        opened = th.sigmoid(slopes * (parent[..., None] - self.centres))
+        unfinished = chosen[..., None] * opened * (1 - known)
+        others = [th.logit(self._column(features, n), 1e-3) for n in self._second]
+        plain = th.stack([odds, parent, chosen * odds, *others], dim=-1) / ODDS_SCALE
+        return th.cat([plain, known, opened, unfinished], dim=-1)
+
+    def _least_known_parent(self, features: th.Tensor, odds: th.Tensor) -> th.Tensor:
+        """Log-odds of the least known parent, `(B, A)`."""
+        if not self._family:
+            return th.full_like(odds, NO_PARENT)
+        size, activities = odds.shape
+        # (slot + 1) / A, and 0 for none: 0 picks the column put in front.
+        slots = th.stack([self._column(features, name) for name in PARENTS], dim=-1)
+        slots = (slots * activities).round().long().reshape(size, -1)
+        padded = th.cat([th.full_like(odds[:, :1], NO_PARENT), odds], dim=1)
+        return padded.gather(1, slots).reshape(size, activities, 2).amin(dim=2)
+
+    def _summary(
+        self,
+        features: th.Tensor,
+        known: th.Tensor,
+        odds: th.Tensor,
+        chosen: th.Tensor,
+    ) -> th.Tensor:
+        """What the exam's value rests on, `(B, 4)`."""
+        goals = self._column(features, "goal" if "goal" in self.layout.features else "")
+        passing = th.where(goals > 0, known, 1.0).prod(dim=1)
+        share = chosen.mean(dim=1)
+        level = _mean(known[..., None], chosen[..., None])[:, 0]
+        depth = _mean(odds[..., None], chosen[..., None])[:, 0] / ODDS_SCALE
+        return th.stack([level, passing, share, depth], dim=-1)
+
+    def _column(self, features: th.Tensor, name: str) -> th.Tensor:
+        if not name:
+            return th.zeros_like(features[..., 0])
+        return features[..., self.layout.features.index(name)]
+
+
+class EquivariantPolicy(ActorCriticPolicy):
+    """Actor-critic for tutor worlds that treats all activities alike.
+
+    Works under `PPO` and, with a second value head, `IntrinsicPPO`. Observations must
+    reach it as the world gives them: `VecNormalize(norm_obs=True)` would destroy the
+    parents' indices.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        lr_schedule: Schedule,
+        *args: Any,
+        layout: ActivityLayout,
+        hidden: int = 32,
+        logit_scale: float = 5.0,
+        ortho_init: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Build the policy; pass `policy_kwargs={"layout": world.layout}`.
+
+        Args:
+            observation_space: `Box` of shape `(layout.size,)`.
+            action_space: `Discrete(layout.activities)`.
+            lr_schedule: As in `ActorCriticPolicy`.
+            *args: As in `ActorCriticPolicy`.
+            layout: Where the features stand.
+            hidden: Width of an activity's embedding.
+            logit_scale: Factor on the logits: how fast the policy can become sure.
+            ortho_init: As in `ActorCriticPolicy`; orthogonal weights would also
+                overwrite the uniform first policy.
+            **kwargs: As in `ActorCriticPolicy`.
+
+        Raises:
+            ValueError: If the spaces are not those of the layout.
+        """
+        if observation_space.shape != (layout.size,):
+            raise ValueError(
+                f"the layout has observations of shape ({layout.size},), the "
+                f"environment of shape {observation_space.shape}; pass the layout of "
+                'this environment, env.get_attr("layout")[0]'
+            )
+        if not isinstance(action_space, spaces.Discrete) or (
+            action_space.n != layout.activities
+        ):
+            raise ValueError(
+                f"the layout has {layout.activities} activities, the action space is "
+                f"{action_space}; it must be Discrete({layout.activities})"
+            )
+        self.layout, self.hidden, self.logit_scale = layout, hidden, logit_scale
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            *args,
+            ortho_init=ortho_init,
+            **kwargs,
+        )
+
+    def _build_mlp_extractor(self) -> None:
+        net: Any = ActivityNet(self.layout, self.hidden, self.logit_scale)
+        self.mlp_extractor = net
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        super()._build(lr_schedule)
+        self.action_net = nn.Identity()  # the net's output already is the logits
+        self.optimizer = self.optimizer_class(
+            self.parameters(),
+            lr=lr_schedule(1),  # type: ignore[call-arg]
+            **self.optimizer_kwargs,
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return {
+            **super()._get_constructor_parameters(),
+            "layout": self.layout,
+            "hidden": self.hidden,
+            "logit_scale": self.logit_scale,
+        }
+
+
+def _mean(values: th.Tensor, weights: th.Tensor) -> th.Tensor:
+    """Weighted mean over activities: `(B, A, H)`, `(B, A, 1)` -> `(B, H)`."""
+    return (values * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1e-6)
