@@ -27,6 +27,7 @@ from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.config import ALGORITHMS, POLICIES, ExperimentConfig
 from curiosity_rl.agents.evaluation import Row, TutorRow, as_data, evaluate
 from curiosity_rl.agents.runs import RunFolder, check_writable, create_run
+from curiosity_rl.agents.schedules import scheduled
 from curiosity_rl.agents.worlds import episode_limit, make_lanes
 from curiosity_rl.checkpoint import load_model_state, model_state, weights_sha256
 from curiosity_rl.protocols import IntrinsicReward
@@ -153,7 +154,7 @@ def build(config: ExperimentConfig, lanes: VectorEnv | None = None) -> Experimen
     )
     reward = None if config.intrinsic == "none" else _make_bonus(config)
     algorithm = _load_algorithm(config.algo)
-    settings = dict(config.algo_kwargs)
+    settings = scheduled(config.algo_kwargs)
     _check_settings(config.algo, algorithm, settings)
     if config.algo == "intrinsic-ppo":
         settings |= {"intrinsic": reward, "coef": config.coef}
