@@ -19,7 +19,7 @@ def depths(parents: np.ndarray) -> np.ndarray:
     n, activities = parents.shape[:2]
     depth = np.zeros((n, activities), np.int64)
     for _ in range(activities):
-        deeper = 1 + _of_parents(depth, parents, none=-1).max(axis=2)
+        deeper = 1 + np.maximum(*_of_parents(depth, parents, none=-1))
         if np.array_equal(deeper, depth):
             break
         depth = deeper
@@ -46,7 +46,7 @@ def all_parents(have: np.ndarray, parents: np.ndarray) -> np.ndarray:
         have: `(n, A)` bool.
         parents: Slots of the parents, `(n, A, 2)` int, -1 for none.
     """
-    return np.asarray(_of_parents(have, parents, none=True).all(axis=2))
+    return np.logical_and(*_of_parents(have, parents, none=True))
 
 
 def lowest(rank: np.ndarray, among: np.ndarray, fallback: np.ndarray) -> np.ndarray:
@@ -64,10 +64,13 @@ def lowest(rank: np.ndarray, among: np.ndarray, fallback: np.ndarray) -> np.ndar
     return np.where(among.any(axis=1), pick, fallback.argmin(axis=1))
 
 
-def _of_parents(value: np.ndarray, parents: np.ndarray, none: int | bool) -> np.ndarray:
-    """Gather a value `(n, A)` of each parent, `(n, A, 2)`; `none` for no parent."""
+def _of_parents(
+    value: np.ndarray, parents: np.ndarray, none: int | bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gather a value `(n, A)` of either parent, two `(n, A)`; `none` for no parent."""
     n, activities = value.shape
-    # One column more: index -1 reads it.
-    padded = np.concatenate([value, np.full((n, 1), none, value.dtype)], axis=1)
-    flat = parents.reshape(n, 2 * activities)
-    return np.take_along_axis(padded, flat, axis=1).reshape(parents.shape)
+    # One column before the others, which slot -1 reads.
+    padded = np.empty((n, activities + 1), value.dtype)
+    padded[:, 0], padded[:, 1:] = none, value
+    first = 1 + (activities + 1) * np.arange(n)[:, None]
+    return padded.take(parents[..., 0] + first), padded.take(parents[..., 1] + first)

@@ -45,9 +45,14 @@ class Reading:
         return np.rint(np.expm1(2.0 * self["attempts"])).astype(np.int64)
 
     @property
-    def outcomes(self) -> np.ndarray:
-        """The last four answers, newest first, `(n, A, 4)`: 1, -1, 0 for none."""
-        return np.stack([self[name] for name in OUTCOMES], axis=-1)
+    def recent(self) -> np.ndarray:
+        """Sum of the last two answers (1, -1, or 0 for none), `(n, A)`."""
+        return self["last_1"] + self["last_2"]
+
+    @property
+    def older(self) -> np.ndarray:
+        """Sum of the two answers before, `(n, A)`."""
+        return self["last_3"] + self["last_4"]
 
     @property
     def needed(self) -> np.ndarray:

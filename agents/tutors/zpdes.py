@@ -81,11 +81,12 @@ class Zpdes(ReadingTutor):
 
     def choose(self, reading: Reading, notes: dict[str, np.ndarray]) -> np.ndarray:
         """Draw an activity of the zone, `(n,)`."""
-        outcomes, needed = reading.outcomes, reading.needed
-        reward_answered(reading, outcomes, notes, self.floor)
+        needed = reading.needed
+        reward_answered(reading, notes, self.floor)
         attempts = notes["attempts"]
         answers = np.minimum(attempts, WINDOW)
-        right = (outcomes.sum(axis=2) + answers) / (2 * np.maximum(answers, 1))
+        marks = reading.recent + reading.older
+        right = (marks + answers) / (2 * np.maximum(answers, 1))
         mastered = (attempts >= WINDOW) & (right >= self.mastery)
         notes["opened"] |= all_parents(mastered, notes["parents"])
         zone = needed & notes["opened"] & ~mastered
@@ -138,24 +139,23 @@ class ZpdesBlind(ReadingTutor):
 
     def choose(self, reading: Reading, notes: dict[str, np.ndarray]) -> np.ndarray:
         """Draw an activity that is not mastered, `(n,)`."""
-        reward_answered(reading, reading.outcomes, notes, self.floor)
+        reward_answered(reading, notes, self.floor)
         zone = reading["belief"] < self.threshold
         return draw_from_zone(zone, np.ones_like(zone), notes["weight"], self.rng)
 
 
 def reward_answered(
-    reading: Reading, outcomes: np.ndarray, notes: dict[str, np.ndarray], floor: float
+    reading: Reading, notes: dict[str, np.ndarray], floor: float
 ) -> None:
     """Move the weight of the activities that were just answered towards their progress.
 
     Args:
         reading: The observation.
-        outcomes: Its last four answers, `(n, A, 4)`.
         notes: Holds `weight` and `attempts`, `(n, A)`; both are brought up to date.
         floor: Smallest weight.
     """
     attempts, old = reading.attempts, notes["weight"]
-    progress = (outcomes[..., :2].sum(axis=2) - outcomes[..., 2:].sum(axis=2)) / WINDOW
+    progress = (reading.recent - reading.older) / WINDOW
     # Too few answers: be optimistic, let the weight pay itself.
     reward = np.where(attempts >= WINDOW, np.maximum(progress, 0.0), old)
     moved = np.maximum(KEEP * old + (1.0 - KEEP) * reward, floor)
