@@ -72,16 +72,15 @@ def _train(args: Sequence[str]) -> None:
     file = given.pop("config", None)
     settings = given if file is None else merge(read_config(Path(file)), given)
     config = ExperimentConfig.load(**settings)
+    from curiosity_rl.agents.evaluation import print_table
+    from curiosity_rl.agents.experiment import prepare, run
+
+    experiment = prepare(config)
     print(
         f"training {config.algo} on {config.env}, bonus {config.intrinsic}, "
         f"{config.n_timesteps:,} steps, seed {config.seed}",
         flush=True,
     )
-
-    from curiosity_rl.agents.evaluation import print_table
-    from curiosity_rl.agents.experiment import prepare, run
-
-    experiment = prepare(config)
     try:
         result = run(experiment)
     except ValueError as error:

@@ -361,7 +361,8 @@ def print_table(rows: Sequence[Row], title: str, highlight: str = "") -> None:
         style = "bold" if row.name == highlight else None
         table.add_row(row.name, *_cells(row), style=style)
     console = Console()
-    console.width = max(console.width, 96)  # never fold a row, not even in a log file
+    if not console.is_terminal:
+        console.width = 120  # never fold a row of a log file
     console.print(table)
 
 

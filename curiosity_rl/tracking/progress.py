@@ -6,7 +6,6 @@ import sys
 import time
 from typing import Any
 
-
 QUIET = 5.0
 """Least seconds between two lines."""
 

@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch as th
+from stable_baselines3 import PPO
+
+from curiosity_rl.agents import evaluation
+from curiosity_rl.agents.evaluation import (
+    ReturnRow,
+    TutorRow,
+    evaluate,
+    evaluate_agents,
+    evaluate_tutors,
+    print_table,
+    standard_tutors,
+)
+from curiosity_rl.agents.tutors import make_tutor
+from curiosity_rl.agents.worlds import episode_limit, find_world, make_lanes
+from curiosity_rl.seeding import evaluation_seeds, lane_seeds
+
+SMALL: dict[str, Any] = {
+    "curriculum": "chain-3",
+    "budget": 40,
+    "goals": 1,
+    "distractors": 1,
+}
+
+
+class Cycle:
+    """Proposes activity t mod A: no random numbers, so easily done by hand."""
+
+    privileged = False
+
+    def __init__(self, activities: int) -> None:
+        self.activities, self.t = activities, 0
+
+    def reset(self, obs: np.ndarray, info: Mapping[str, Any]) -> None:
+        self.t = 0
+
+    def act(self, obs: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
+        self.t += 1
+        return np.full(len(obs), (self.t - 1) % self.activities)
+
+
+def _by_hand(students: int) -> tuple[list[bool], list[float], list[int], list[float]]:
+    """The same episodes, one student after another in the single environment."""
+    env = gym.make("tutor-v0", **SMALL)
+    passed, mastered, used, wasted = [], [], [], []
+    for seed in evaluation_seeds(students):
+        _, info = env.reset(seed=seed)
+        truth = info["truth"]
+        first, on_distractors, terminated, t = None, 0, False, 0
+        while not terminated:
+            action = t % 4
+            on_distractors += int(truth["distractor"][action])
+            _, reward, terminated, _, info = env.step(action)
+            t += 1
+            if first is None and info["truth"]["mastery"][truth["goal"]].all():
+                first = t
+        assert t == 40
+        passed.append(reward == 1)
+        mastered.append(float(info["truth"]["mastery"][truth["needed"]].mean()))
+        used.append(first or 40)
+        wasted.append(on_distractors / 40)
+    return passed, mastered, used, wasted
+
+
+def test_rows_equal_single_students_played_by_hand(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passed, mastered, used, wasted = _by_hand(60)
+    assert 0 < sum(passed) < 60
+    assert len(set(used)) > 5
+    for lanes in (4096, 25):  # in one go and in chunks
+        monkeypatch.setattr(evaluation, "LANES", lanes)
+        (row,) = evaluate_tutors("tutor-v0", SMALL, {"cycle": Cycle(4)}, 60)
+        assert row.name == "cycle"
+        assert row.students == 60
+        assert row.pass_rate == pytest.approx(np.mean(passed), abs=1e-12)
+        assert row.mastered == pytest.approx(np.mean(mastered), abs=1e-6)
+        assert row.exercises == pytest.approx(np.mean(used), abs=1e-12)
+        assert row.distractors == pytest.approx(np.mean(wasted), abs=1e-12)
+
+
+def test_every_tutor_meets_the_same_students_and_another_seed_others() -> None:
+    tutors = {"a": Cycle(4), "b": Cycle(4)}
+    a, b = evaluate_tutors("tutor-v0", SMALL, tutors, 50)
+    assert (a.mastered, a.exercises) == (b.mastered, b.exercises)
+    (other,) = evaluate_tutors("tutor-v0", SMALL, {"a": Cycle(4)}, 50, seed=1)
+    assert (a.mastered, a.exercises) != (other.mastered, other.exercises)
+
+
+def test_wilson_interval_of_five_in_ten() -> None:
+    # Wilson 1927; z = 1.959964: (0.5 + z^2/20 +- z sqrt(1/40 + z^2/400)) / (1 + z^2/10)
+    flags = np.array([True, False] * 5)
+    row = evaluation._tutor_row("x", flags, np.ones(10), np.ones(10), np.ones(10))
+    assert row.pass_low == pytest.approx(0.236593, abs=1e-6)
+    assert row.pass_high == pytest.approx(0.763407, abs=1e-6)
+
+
+def test_t_interval_of_returns_one_to_five() -> None:
+    # mean 3, deviation sqrt(2.5), t(4, .975) = 2.776445: half = t * sqrt(2.5 / 5)
+    row = evaluation._return_row("x", np.arange(1.0, 6.0), np.full(5, 7))
+    assert (row.mean_return, row.length) == (3.0, 7.0)
+    assert row.return_high - 3 == pytest.approx(1.963243, abs=1e-6)
+    assert 3 - row.return_low == pytest.approx(1.963243, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("world", "first", "last"),
+    [
+        ("tutor-v0", ["random", "3-in-a-row"], "omniscient"),
+        ("tutor-blind-v0", ["random", "rotate"], "omniscient"),
+    ],
+)
+def test_tables_compare_with_the_tutors_of_the_issue(
+    world: str, first: list[str], last: str
+) -> None:
+    kwargs = {"budget": 10}
+    model = PPO("MlpPolicy", gym.make(world, **kwargs), device="cpu")
+    rows = evaluate(world, kwargs, model, "PPO", episodes=20)  # type: ignore[arg-type]
+    names = [row.name for row in rows]
+    graph = world == "tutor-v0"
+    table = evaluation.GRAPH_TUTORS if graph else evaluation.BLIND_TUTORS
+    assert names == [*list(table)[:-1], "PPO", "omniscient"]
+    assert names[:2] == first
+    assert names[-1] == last
+    again = evaluate(world, kwargs, model, "PPO", episodes=20)  # type: ignore[arg-type]
+    assert again == rows
+
+
+def test_without_beliefs_rules_that_read_them_are_left_out() -> None:
+    env = make_lanes("tutor-v0", {"belief": False}, 1)
+    names = set(standard_tutors(env.unwrapped.layout))  # type: ignore[attr-defined]
+    assert "parent inference" not in names
+    assert {"random", "3-in-a-row", "omniscient"} <= names
+
+
+def test_omniscient_beats_random_on_the_issues_world() -> None:
+    env = make_lanes("tutor-v0", {}, 1)
+    layout = env.unwrapped.layout  # type: ignore[attr-defined]
+    tutors = {name: make_tutor(name, layout) for name in ("random", "omniscient")}
+    random, omniscient = evaluate_tutors("tutor-v0", {}, tutors, 200)
+    assert random.pass_high < 0.1
+    assert omniscient.pass_low > 0.9
+    assert omniscient.exercises < random.exercises
+    assert omniscient.distractors == 0.0
+    assert random.distractors == pytest.approx(4 / 16, abs=0.02)
+
+
+def test_returns_of_any_world_equal_single_episodes() -> None:
+    def push_right(obs: np.ndarray) -> np.ndarray:
+        return np.ones(len(obs), np.int64)
+
+    (row,) = evaluate_agents("CartPole-v1", {}, {"right": push_right}, 7)
+    env = gym.make("CartPole-v1")
+    returns = []
+    for seed in lane_seeds(0, "evaluation", 7):
+        env.reset(seed=seed)
+        done, total = False, 0.0
+        while not done:
+            _, reward, terminated, truncated, _ = env.step(1)
+            total += float(reward)
+            done = terminated or truncated
+        returns.append(total)
+    assert row == evaluation._return_row("right", np.array(returns), np.array(returns))
+
+
+def test_evaluation_leaves_the_global_streams_alone() -> None:
+    model = PPO("MlpPolicy", "CartPole-v1", device="cpu")
+    before = th.get_rng_state()
+    rows = evaluate("CartPole-v1", {}, model, episodes=4)  # type: ignore[arg-type]
+    assert th.equal(before, th.get_rng_state())
+    th.rand(3)
+    assert evaluate("CartPole-v1", {}, model, episodes=4) == rows  # type: ignore[arg-type]
+    assert [type(row) for row in rows] == [ReturnRow, ReturnRow]
+
+
+def test_progress_is_told_from_start_to_end() -> None:
+    told: list[tuple[str, float]] = []
+    tutors = {"a": Cycle(4), "b": Cycle(4)}
+    evaluate_tutors(
+        "tutor-v0", SMALL, tutors, 3, tick=lambda name, x: told.append((name, x))
+    )
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    assert [name for name, _ in told] == ["a"] * 40 + ["b"] * 40
+
+
+def test_tables_show_every_number(capsys: pytest.CaptureFixture[str]) -> None:
+    tutor = TutorRow("the tutor", 2000, 0.5944, 0.57, 0.62, 0.857, 137.2, 0.0312)
+    print_table([tutor], "title here")
+    out = capsys.readouterr().out
+    for part in ("title here", "the tutor", "0.594", "0.570 to 0.620", "0.857", "137"):
+        assert part in out
+    assert "0.031" in out
+    print_table([ReturnRow("an agent", 9, 21.349, 20.0, 22.5, 21.0)], "t")
+    out = capsys.readouterr().out
+    assert "21.35" in out
+    assert "20.00 to 22.50" in out
+
+
+def test_limits_of_worlds() -> None:
+    for world, kwargs, limit in (
+        ("tutor-v0", {}, 180),
+        ("tutor-v0", {"budget": 7}, 7),
+        ("CartPole-v1", {}, 500),
+    ):
+        assert episode_limit(make_lanes(world, kwargs, 1)) == limit
+
+
+@pytest.mark.parametrize("world", ["tutor-v0", "CartPole-v1", "FrozenLake-v1"])
+def test_lanes_begin_anew_in_the_same_step(world: str) -> None:
+    lanes = make_lanes(world, {}, 3)
+    mode = lanes.metadata["autoreset_mode"]
+    assert mode == gym.vector.AutoresetMode.SAME_STEP
+    assert lanes.num_envs == 3
+
+
+def test_find_world_imports_the_module_in_front() -> None:
+    assert find_world("curiosity_rl:tutor-v0").id == "tutor-v0"
+    with pytest.raises(ValueError, match="did you mean FrozenLake"):
+        find_world("frozenlake-v1")
