@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -39,14 +40,24 @@ def source_hash(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def _private(folder: Path) -> bool:
+    """Whether nobody else can write there: numba unpickles what it finds."""
+    status = folder.lstat()
+    mine = os.name == "nt" or status.st_uid == os.getuid()
+    return mine and not stat.S_ISLNK(status.st_mode) and not status.st_mode & 0o022
+
+
 @cache
 def cache_dir() -> str:
     """Return a writable directory for compiled kernels of exactly these sources."""
     key = "kernels-" + source_hash(Path(__file__).parent)
-    for base in (platformdirs.user_cache_dir("curiosity_rl"), tempfile.gettempdir()):
+    shared = tempfile.gettempdir()
+    for base in (platformdirs.user_cache_dir("curiosity_rl"), shared):
         folder = Path(base, key)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if base == shared and not _private(folder):
+                continue
             with tempfile.TemporaryFile(dir=folder):
                 return str(folder)
         except OSError:
