@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
@@ -62,23 +62,32 @@ def from_graph(graph: Mapping[str, Sequence[str]]) -> Curriculum:
     Raises:
         ValueError: If a prerequisite is unknown or the graph has a cycle.
     """
+    names = list(graph)
+    tidy: dict[str, list[str]] = {}
     for skill, parents in graph.items():
+        if isinstance(parents, str) or not isinstance(parents, Collection):
+            raise ValueError(
+                f"the prerequisites of skill {skill!r} are {parents!r}; give a list of "
+                "skills, [] for none"
+            )
         for parent in parents:
-            if parent not in graph:
+            if parent not in names:
                 raise ValueError(
                     f"skill {skill!r} needs {parent!r}, which is not a skill of this "
                     f"curriculum; the skills are {', '.join(map(repr, graph))}"
                 )
+        # the order of the student's skills must not hang on the order within a set
+        tidy[skill] = sorted(set(parents), key=names.index)
     try:
-        order = list(TopologicalSorter(graph).static_order())
+        order = list(TopologicalSorter(tidy).static_order())
     except CycleError as error:
         cycle = " -> ".join(map(str, error.args[1]))
         raise ValueError(
             f"the prerequisites form a cycle: {cycle}; remove one of these links"
         ) from None
     index = {skill: i for i, skill in enumerate(order)}
-    parents = tuple(tuple(sorted(index[p] for p in set(graph[s]))) for s in order)
-    return _checked(Curriculum(len(order), parents, tuple(map(str, order))))
+    table = tuple(tuple(sorted(index[p] for p in tidy[s])) for s in order)
+    return _checked(Curriculum(len(order), table, tuple(map(str, order))))
 
 
 def chain(skills: int) -> Curriculum:
