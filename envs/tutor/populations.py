@@ -84,6 +84,6 @@ def parse(name: str) -> Population:
     Raises:
         ValueError: If there is no such population.
     """
-    if name not in POPULATIONS:
-        raise ValueError(unknown_name("population", name, POPULATIONS))
+    if not isinstance(name, str) or name not in POPULATIONS:
+        raise ValueError(unknown_name("population", str(name), POPULATIONS))
     return POPULATIONS[name]()

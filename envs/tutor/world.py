@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -160,6 +161,7 @@ class Tutor:
             clips=np.array(people.clips),
         )
         self._reward = _choice("reward", reward, REWARDS)
+        belief = _flag("belief", belief)
         names = record.feature_names(self.params.graph, self.curriculum.max_parents)
         self._feature_count = len(names)
         columns = [
@@ -282,13 +284,20 @@ def _whole(name: str, value: Any, low: int, high: int) -> int:
 
 
 def _share(name: str, value: Any) -> float:
-    if not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not 0.0 <= value <= 1.0:
         raise ValueError(f"got {name}={value!r}; it is a chance in [0, 1]")
     return float(value)
 
 
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"got {name}={value!r}; it is True or False")
+    return bool(value)
+
+
 def _choice(name: str, value: Any, table: Mapping[str, int]) -> int:
-    if value not in table:
+    if not isinstance(value, str) or value not in table:
         raise ValueError(unknown_name(name, str(value), table))
     return table[value]
 
