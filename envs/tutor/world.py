@@ -66,7 +66,8 @@ class Tutor:
 
     ## Reward
     `exam`: 1 at the end if every goal skill is known, else 0; 0 before the end.
-    `gain`: at the end, share of the needed skills unknown at the start that are known.
+    `gain`: at the end, needed skills known now minus those known at the start, over
+    those unknown at the start; negative only where students forget.
     `mastery`: at each step, change in the share of needed skills known (for ablation).
 
     ## End
@@ -172,7 +173,8 @@ class Tutor:
         high = max(1.0, math.log1p(min(self.budget, 1024)) / 2) + 1e-6
         self.observation_space = Box(-1.0, high, (self.layout.size,), np.float32)
         self.action_space = Discrete(activities)
-        self.reward_range = (-1.0 if reward == "mastery" else 0.0, 1.0)
+        lowest = {"exam": 0.0, "gain": -float(skills), "mastery": -1.0}[reward]
+        self.reward_range = (lowest if self.params.forgetting > 0 else 0.0, 1.0)
         self.coverage_shape = (activities, skills + 1)
         self._try_students()
 
