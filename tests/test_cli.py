@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from curiosity_rl.agents.cli import evaluate_main, main, train_main
+from curiosity_rl.agents.runs import open_run
 
 ROOT = Path(__file__).parents[1]
 TUTOR = [
@@ -76,10 +77,10 @@ def test_another_run_does_not_touch_the_first(
 
 
 def test_the_readmes_other_world_trains_as_a_script(tmp_path: Path) -> None:
+    args = ["--env", "CartPole-v1", "--intrinsic", "rnd", "--n-timesteps", "2000"]
+    args += ["--eval-students", "3", "--log-folder", str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, str(ROOT / "scripts" / "train.py")]
-        + ["--env", "CartPole-v1", "--intrinsic", "rnd", "--n-timesteps", "2000"]
-        + ["--eval-students", "3", "--log-folder", str(tmp_path)],
+        [sys.executable, str(ROOT / "scripts" / "train.py"), *args],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -102,8 +103,6 @@ def test_settings_come_from_preset_then_file_then_flags(tmp_path: Path) -> None:
     flags = ["--config", str(file), "--env-kwargs.goals", "2", "--n_envs=6"]
     flags += ["--log-folder", str(tmp_path), "--progress", "false"]
     assert train_main(flags) == 0
-    from curiosity_rl.agents.runs import open_run
-
     config = open_run(
         tmp_path / "tutor-v0" / "intrinsic-ppo-belief-progress_1"
     ).config()
@@ -153,8 +152,8 @@ def test_help_is_instant_and_imports_no_torch(script: str) -> None:
         ("--n-envs 0", "n_envs is 0; it must be at least 1"),
         ("--env-kwargs.budget -3", "budget"),
         ("--env-kwargs.goals 99", "goals"),
-        ("--env-kwargs.curriculum {a:[b],b:[a]}", "cycle"),
-        ("--env-kwargs.population {} ", "population"),
+        ('--env-kwargs.curriculum {"a":["b"],"b":["a"]}', "cycle"),
+        ("--env-kwargs.population nobody", "population"),
         ("--n-timesteps -5", "n_timesteps is -5"),
         ("--n-timestep 5", "did you mean --n-timesteps"),
         ("--seed x", "--seed is 'x'; it must be a whole number"),
@@ -172,7 +171,7 @@ def test_wrong_flags_get_a_sentence(
     folder = tmp_path / "runs"
     flags = [*args.split(), "--policy", "auto", "--log-folder", str(folder)]
     if args == "--seed":
-        flags = flags[1:] + ["--seed"]
+        flags = [*flags[1:], "--seed"]
     assert message in _wrong(flags, capsys)
     assert not folder.exists()
 

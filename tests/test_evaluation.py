@@ -54,7 +54,7 @@ def _by_hand(students: int) -> tuple[list[bool], list[float], list[int], list[fl
     for seed in evaluation_seeds(students):
         _, info = env.reset(seed=seed)
         truth = info["truth"]
-        first, on_distractors, terminated, t = None, 0, False, 0
+        first, on_distractors, terminated, t, reward = None, 0, False, 0, 0.0
         while not terminated:
             action = t % 4
             on_distractors += int(truth["distractor"][action])
@@ -121,7 +121,7 @@ def test_t_interval_of_returns_one_to_five() -> None:
 def test_tables_compare_with_the_tutors_of_the_issue(
     world: str, first: list[str], last: str
 ) -> None:
-    kwargs = {"budget": 10}
+    kwargs: dict[str, Any] = {"budget": 10}
     model = PPO("MlpPolicy", gym.make(world, **kwargs), device="cpu")
     rows = evaluate(world, kwargs, model, "PPO", episodes=20)  # type: ignore[arg-type]
     names = [row.name for row in rows]
