@@ -229,6 +229,33 @@ def draw_rates(word, slots, ability, i, state, params):
 
 
 @kernel
+def linked(i, k, other, p, state):
+    """Return whether `other` is a parent of k, or is shown as one in a column < p."""
+    found = False
+    for q in range(state.parents.shape[2]):
+        found |= state.parents[i, k, q] == other
+        found |= q < p and state.shown[i, k, q] == other
+    return found
+
+
+@kernel
+def wrong_parent(chance, position, slots, p, i, state):
+    """Choose an earlier skill that is no parent by a uniform number; -1 for none."""
+    k = slots[position]
+    free = 0
+    for earlier in range(position):
+        if not linked(i, k, slots[earlier], p, state):
+            free += 1
+    left = int(chance * free)
+    for earlier in range(position):
+        if not linked(i, k, slots[earlier], p, state):
+            if left == 0:
+                return slots[earlier]
+            left -= 1
+    return -1
+
+
+@kernel
 def show_graph(word, slots, i, state, params):
     """Write the graph that the tutor is shown: the true one, or one with errors."""
     for position in range(params.activities):
@@ -240,12 +267,8 @@ def show_graph(word, slots, i, state, params):
                 wrong = uniform(word) < params.graph_noise
                 word += STEP
                 if wrong:
-                    other = slots[int(uniform(word) * position)]
-                    new = True
-                    for q in range(state.parents.shape[2]):
-                        new &= state.parents[i, k, q] != other
-                        new &= q >= p or state.shown[i, k, q] != other
-                    if new:
+                    other = wrong_parent(uniform(word), position, slots, p, i, state)
+                    if other >= 0:
                         parent = other
             state.shown[i, k, p] = parent
     return word

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -104,7 +103,8 @@ class Tutor:
         prior: Chance that a skill is known at the start; None for the population's own.
         min_unknown: Needed skills unknown at the start, at least; None for 6 or half of
             the skills, whichever is less.
-        graph_noise: Chance that a link of a `noisy` graph is wrong.
+        graph_noise: Chance that a link of a `noisy` graph is wrong: it then names an
+            earlier skill that is no prerequisite, if there is one.
 
     Raises:
         ValueError: If a setting is not allowed, or no student can meet the settings.
@@ -286,8 +286,8 @@ def _whole(name: str, value: Any, low: int, high: int) -> int:
 
 
 def _share(name: str, value: Any) -> float:
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not 0.0 <= value <= 1.0:
+    real = isinstance(value, int | float | np.integer | np.floating)
+    if isinstance(value, bool) or not real or not 0.0 <= value <= 1.0:
         raise ValueError(f"got {name}={value!r}; it is a chance in [0, 1]")
     return float(value)
 
