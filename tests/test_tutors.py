@@ -196,6 +196,19 @@ def test_attempts_and_parents_survive_float32() -> None:
     np.testing.assert_array_equal(reading.parents, desk.parents)
 
 
+def test_a_skill_may_have_more_than_two_parents() -> None:
+    layout = ActivityLayout(4, (*SHOWN, "parent_3"))
+    obs = np.zeros((1, layout.size), np.float32)
+    blocks = layout.split(obs)[0]
+    blocks[0, 3, -3:] = [0.25, 0.5, 0.75]
+    parents = Reading(layout, obs).parents
+    np.testing.assert_array_equal(parents[0], [[-1] * 3] * 3 + [[0, 1, 2]])
+    np.testing.assert_array_equal(depths(parents), [[0, 0, 0, 1]])
+    for known in range(3):
+        have = np.array([[k != known for k in range(4)]])
+        assert not all_parents(have, parents)[0, 3]
+
+
 def test_depth_order_and_open_skills_of_a_drawn_graph() -> None:
     #     3 -> 1 -> 0,  3 -> 2,  2 -> 0,  0 -> 4;  5 alone
     parents = Desk([(1, 2), (3,), (3,), (), (3, 0), ()]).parents

@@ -11,7 +11,7 @@ def depths(parents: np.ndarray) -> np.ndarray:
     `depth = 0` without parents, else `1 + max(depth of the parents)`.
 
     Args:
-        parents: Slots of the parents, `(n, A, 2)` int, -1 for none.
+        parents: Slots of the parents, `(n, A, P)` int, -1 for none.
 
     Returns:
         `(n, A)` int64. In a cycle, which a noisy graph may have, it stops at A.
@@ -19,7 +19,7 @@ def depths(parents: np.ndarray) -> np.ndarray:
     n, activities = parents.shape[:2]
     depth = np.zeros((n, activities), np.int64)
     for _ in range(activities):
-        deeper = 1 + np.maximum(*_of_parents(depth, parents, none=-1))
+        deeper = 1 + np.maximum.reduce(_of_parents(depth, parents, none=-1))
         if np.array_equal(deeper, depth):
             break
         depth = deeper
@@ -30,7 +30,7 @@ def syllabus(parents: np.ndarray) -> np.ndarray:
     """Return each activity's place in a topological order: by depth, ties by slot.
 
     Args:
-        parents: Slots of the parents, `(n, A, 2)` int, -1 for none.
+        parents: Slots of the parents, `(n, A, P)` int, -1 for none.
 
     Returns:
         `(n, A)` int64, a permutation of `0..A-1` per lane.
@@ -44,9 +44,9 @@ def all_parents(have: np.ndarray, parents: np.ndarray) -> np.ndarray:
 
     Args:
         have: `(n, A)` bool.
-        parents: Slots of the parents, `(n, A, 2)` int, -1 for none.
+        parents: Slots of the parents, `(n, A, P)` int, -1 for none.
     """
-    return np.logical_and(*_of_parents(have, parents, none=True))
+    return np.logical_and.reduce(_of_parents(have, parents, none=True))
 
 
 def lowest(rank: np.ndarray, among: np.ndarray, fallback: np.ndarray) -> np.ndarray:
@@ -64,13 +64,11 @@ def lowest(rank: np.ndarray, among: np.ndarray, fallback: np.ndarray) -> np.ndar
     return np.where(among.any(axis=1), pick, fallback.argmin(axis=1))
 
 
-def _of_parents(
-    value: np.ndarray, parents: np.ndarray, none: int | bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Gather a value `(n, A)` of either parent, two `(n, A)`; `none` for no parent."""
+def _of_parents(value: np.ndarray, parents: np.ndarray, none: int | bool) -> np.ndarray:
+    """Gather a value `(n, A)` of the parents, `(P, n, A)`; `none` for no parent."""
     n, activities = value.shape
     # One column before the others, which slot -1 reads.
     padded = np.empty((n, activities + 1), value.dtype)
     padded[:, 0], padded[:, 1:] = none, value
     first = 1 + (activities + 1) * np.arange(n)[:, None]
-    return padded.take(parents[..., 0] + first), padded.take(parents[..., 1] + first)
+    return padded.take(np.moveaxis(parents, 2, 0) + first)

@@ -61,9 +61,10 @@ class Reading:
 
     @property
     def parents(self) -> np.ndarray:
-        """Slots of the shown parents, `(n, A, 2)` int64, -1 for none."""
-        pair = np.stack([self["parent_1"], self["parent_2"]], axis=-1)
-        return np.rint(pair * self.layout.activities).astype(np.int64) - 1
+        """Slots of the shown parents, `(n, A, P)` int64, -1 for none; P at least 2."""
+        names = [f for f in self.layout.features if f.startswith("parent_")]
+        slots = np.stack([self[name] for name in names], axis=-1)
+        return np.rint(slots * self.layout.activities).astype(np.int64) - 1
 
 
 class ReadingTutor:
