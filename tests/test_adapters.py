@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import (
     VecNormalize,
 )
 
+import curiosity_rl  # noqa: F401  (registers the worlds)
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter, to_vec_env
 from curiosity_rl.adapters.transitions import TransitionRecorder
 
@@ -373,6 +374,37 @@ def test_attributes_and_methods_reach_the_vector_env() -> None:
     assert venv.env_method("double", 4, indices=[0, 1]) == [8, 8]
     assert venv.env_is_wrapped(Monitor) == [False] * LANES
     venv.close()
+
+
+def test_tutor_world_through_both_faces() -> None:
+    """The batch of lanes under the adapter is `DummyVecEnv` over single worlds."""
+    lanes = 3
+    ours = VectorEnvAdapter(gym.make_vec("tutor-chain-v0", num_envs=lanes))
+    theirs = DummyVecEnv([lambda: gym.make("tutor-chain-v0")] * lanes)
+    recorders = [TransitionRecorder(ours), TransitionRecorder(theirs)]
+    for recorder in recorders:
+        recorder.seed(11)
+    same(*[recorder.reset() for recorder in recorders])
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(120):  # the exam ends the episode after 100
+        actions = rng.integers(0, ours.get_attr("layout")[0].activities, lanes)
+        (obs, rewards, dones, infos), other = [r.step(actions) for r in recorders]
+        same(obs, other[0])
+        same(rewards, other[1])
+        same(dones, other[2])
+        for lane in np.flatnonzero(dones).tolist():
+            last = infos[lane]["terminal_observation"]
+            same(last, other[3][lane]["terminal_observation"])
+            assert not infos[lane]["TimeLimit.truncated"]
+            ends += 1
+    assert ends == lanes
+    mine, other = [recorder.drain() for recorder in recorders]
+    same(mine.next_obs, other.next_obs)
+    assert {"activity", "outcome", "belief", "belief_before", "goal"} <= set(mine.info)
+    assert "truth" not in mine.info
+    assert set(mine.info) == set(other.info)
+    for key, values in mine.info.items():
+        np.testing.assert_array_equal(values, other.info[key])
 
 
 def test_refusals() -> None:
