@@ -289,6 +289,17 @@ def test_belief_progress_of_the_exam_golden():
     assert everything[0, 0] == pytest.approx(0.5 * 0.6 * 0.8 - 0.5 * 0.4 * 0.9)
 
 
+def test_belief_progress_in_log_odds_golden():
+    # odds(.985) = 4.1846, odds(.1) = -2.1972, odds(.5) = 0; .99 is clipped to .985.
+    before = np.array([[[0.05, 0.5, 0.5]]], np.float32)
+    after = np.array([[[0.5, 0.99, 0.9]]], np.float32)
+    needed = np.array([[[True, True, False]]])
+    batch = batch_of({"belief_before": before, "belief": after, "needed": needed})
+    bonus = BeliefProgress(mask="needed", potential="log-odds").compute(batch)
+    assert bonus.dtype == np.float32
+    assert bonus[0, 0] == pytest.approx((2.1972 + 4.1846) / 6.3818, abs=1e-4)
+
+
 def test_belief_progress_telescopes():
     path = np.random.default_rng(2).random((101, 4, 6)).astype(np.float32)
     batch = batch_of({"belief_before": path[:-1], "belief": path[1:]})

@@ -14,10 +14,15 @@ from curiosity_rl.protocols import Transitions
 from curiosity_rl.rewards.statistics import check_lanes
 from curiosity_rl.rewards.world_info import Mask, check_mask, keep, read
 
-Potential = Literal["sum", "product"]
+Potential = Literal["sum", "log-odds", "product"]
+DOUBT, CERTAINTY = 0.1, 0.985
 Kind = Literal["positive", "absolute", "signed", "beta"]
 KINDS: dict[str, int] = {"positive": 0, "absolute": 1, "signed": 2, "beta": 3}
 MOST_REGIONS = 1 << 20
+
+
+def _odds(p: Any) -> Any:
+    return np.log(p / (1 - p))
 
 
 class BeliefProgress:
@@ -27,6 +32,10 @@ class BeliefProgress:
     answer, m the mask, and the potential P one of
 
     * `sum`: `sum_k m_k b_k`, the expected number of (masked) skills known;
+    * `log-odds`: `sum_k m_k (odds(b_k) - odds(.1)) / (odds(.985) - odds(.1))` with
+      `odds(b) = log(b / (1 - b))` and b clipped to [.1, .985]: the evidence of mastery,
+      at most 1 per skill. Where `sum` hardly tells .90 from .98, this pays for
+      certainty;
     * `product`: `prod_k b_k^m_k`, the belief that all of them are known; with
       `mask="goal"` that is the tutor's belief that the exam would be passed now.
 
@@ -67,9 +76,12 @@ class BeliefProgress:
     def _potential(self, belief: np.ndarray, kept: np.ndarray | None) -> np.ndarray:
         """Return the potential of beliefs `(T, N, A)`, `(T, N)` float32."""
         belief = belief.astype(np.float32, copy=False)
-        if self.potential == "sum":
-            return (belief if kept is None else belief * kept).sum(-1)
-        return (belief if kept is None else np.where(kept, belief, 1)).prod(-1)
+        if self.potential == "product":
+            return (belief if kept is None else np.where(kept, belief, 1)).prod(-1)
+        if self.potential == "log-odds":
+            belief = _odds(np.clip(belief, DOUBT, CERTAINTY)) - _odds(DOUBT)
+            belief /= _odds(CERTAINTY) - _odds(DOUBT)
+        return (belief if kept is None else belief * kept).sum(-1)
 
     def update(self, batch: Transitions) -> dict[str, float]:
         """Learn nothing: the belief is the world's."""
