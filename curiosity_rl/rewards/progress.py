@@ -79,8 +79,8 @@ class BeliefProgress:
         if self.potential == "product":
             return (belief if kept is None else np.where(kept, belief, 1)).prod(-1)
         if self.potential == "log-odds":
-            belief = _odds(np.clip(belief, DOUBT, CERTAINTY)) - _odds(DOUBT)
-            belief /= _odds(CERTAINTY) - _odds(DOUBT)
+            low, high = float(_odds(DOUBT)), float(_odds(CERTAINTY))
+            belief = (_odds(np.clip(belief, DOUBT, CERTAINTY)) - low) / (high - low)
         return (belief if kept is None else belief * kept).sum(-1)
 
     def update(self, batch: Transitions) -> dict[str, float]:
