@@ -407,6 +407,35 @@ def test_tutor_world_through_both_faces() -> None:
         np.testing.assert_array_equal(values, other.info[key])
 
 
+def test_state_round_trip_in_the_middle_of_the_stagger() -> None:
+    def build() -> VectorEnvAdapter:
+        venv = gym.make_vec("tutor-chain-v0", num_envs=4)
+        return VectorEnvAdapter(venv, seed=11, stagger=40, stagger_seed=2)
+
+    def play(venv: VectorEnvAdapter, seed: int) -> list[np.ndarray]:
+        rng, seen = np.random.default_rng(seed), []
+        for _ in range(50):
+            obs: Any
+            obs, _, dones, _ = venv.step(rng.integers(0, 5, 4))
+            seen += [obs, dones]
+        return seen
+
+    first = build()
+    first.reset()
+    for _ in range(10):
+        first.step(np.zeros(4, int))
+    state = first.get_state()
+    second = build()
+    second.reset()
+    second.set_state(state)
+    played = play(first, seed=1)
+    for one, other in zip(played, play(second, seed=1), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert sum(dones.sum() for dones in played[1::2]) >= 3  # stagger was under way
+    with pytest.raises(ValueError, match="has no get_state"):
+        VectorEnvAdapter(Clock(2)).get_state()
+
+
 def test_refusals() -> None:
     class NextStep(Clock):
         metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}  # noqa: RUF012

@@ -154,6 +154,38 @@ class VectorEnvAdapter(VecEnv):
         self._cut[ended | cut] = 0
         return cut
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what going on exactly from here needs: the world and the stagger.
+
+        Raises:
+            ValueError: If the world cannot report its state.
+        """
+        return {
+            "world": self._world("get_state")(),
+            "age": self._age.copy(),
+            "cut": self._cut.copy(),
+            "stagger": self._stagger_rng.bit_generator.state,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restore what `get_state` returned; the lanes are then not reset.
+
+        Raises:
+            ValueError: If the world cannot be set to a state.
+        """
+        self._world("set_state")(state["world"])
+        self._age, self._cut = np.array(state["age"]), np.array(state["cut"])
+        self._stagger_rng.bit_generator.state = state["stagger"]
+
+    def _world(self, method: str) -> Any:
+        found = getattr(self.venv.unwrapped, method, None)
+        if found is None:
+            raise ValueError(
+                f"{type(self.venv.unwrapped).__name__} has no {method}, so a run in it "
+                "cannot be resumed exactly; the worlds of curiosity_rl have one"
+            )
+        return found
+
     def close(self) -> None:
         """Close the vector environment."""
         self.venv.close()
