@@ -1,4 +1,4 @@
-"""The adapters: VectorEnvAdapter against DummyVecEnv, and what the recorder keeps."""
+"""VectorEnvAdapter against DummyVecEnv, over vector worlds of many makes."""
 
 from __future__ import annotations
 
@@ -7,72 +7,15 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium import spaces
-from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from adapter_worlds import LANES, Clock, Walk, same, sync
+from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import (
     DummyVecEnv,
-    VecMonitor,
-    VecNormalize,
 )
 
-import curiosity_rl  # noqa: F401  (registers the worlds)
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter, to_vec_env
 from curiosity_rl.adapters.transitions import TransitionRecorder
-
-LANES = 4
-
-
-class Walk(gym.Env):
-    """A walk that ends at random and is cut after 7 steps; counts its own episodes."""
-
-    def __init__(self, as_dict: bool = False, size: int = 3) -> None:
-        box = spaces.Box(-100, 100, (size,), np.float32)
-        self.as_dict = as_dict
-        both = spaces.Dict({"seen": box, "clock": spaces.Discrete(50)})
-        self.observation_space = both if as_dict else box
-        self.action_space = spaces.Discrete(5)
-        self.render_mode, self.colour, self.episode = None, "red", 0
-
-    def _obs(self) -> Any:
-        seen = np.array([self.t, self.place, self.episode], np.float32)
-        return {"seen": seen, "clock": np.int64(self.t)} if self.as_dict else seen
-
-    def reset(self, *, seed: int | None = None, options: dict | None = None) -> Any:
-        super().reset(seed=seed)
-        self.t, self.place = 0, float(self.np_random.integers(9))
-        self.episode += 1
-        return self._obs(), {"place": self.place, "truth": {"secret": 1.0}}
-
-    def step(self, action: Any) -> Any:
-        self.t += 1
-        self.place += float(action) - 2.0
-        info = {
-            "place": self.place,
-            "answer": int(action),
-            "pair": np.array([self.t, 1.0]),
-            "truth": {"secret": 1.0},
-            "word": "no number",
-        }
-        ended = bool(self.np_random.random() < 0.15)
-        return self._obs(), self.place, ended, self.t >= 7, info
-
-    def double(self, x: int) -> int:
-        return 2 * x
-
-
-def sync(mode: AutoresetMode = AutoresetMode.SAME_STEP, **kwargs: Any) -> SyncVectorEnv:
-    return SyncVectorEnv([lambda: Walk(**kwargs)] * LANES, autoreset_mode=mode)
-
-
-def same(left: Any, right: Any) -> None:
-    if isinstance(left, dict):
-        assert left.keys() == right.keys()
-        for key in left:
-            same(left[key], right[key])
-        return
-    np.testing.assert_array_equal(left, right)
-    assert np.asarray(left).dtype == np.asarray(right).dtype
 
 
 @pytest.mark.parametrize("as_dict", [False, True])
@@ -121,184 +64,6 @@ def test_transition_info_is_that_of_the_finished_episode(mode: AutoresetMode) ->
         assert set(reported) == {"place", "answer", "pair"}
         for key, values in reported.items():
             np.testing.assert_array_equal(values, [info[key] for info in infos])
-
-
-def test_recorder_gives_the_same_over_both() -> None:
-    drained = []
-    for venv in (VectorEnvAdapter(sync()), DummyVecEnv([Walk] * LANES)):
-        venv.seed(1)
-        recorder = TransitionRecorder(VecMonitor(venv))
-        recorder.reset()
-        rng = np.random.default_rng(0)
-        for _ in range(40):
-            recorder.step(rng.integers(0, 5, LANES))
-        drained.append(recorder.drain())
-    ours, theirs = drained
-    for field in ("obs", "action", "reward", "next_obs", "terminated", "truncated"):
-        same(getattr(ours, field), getattr(theirs, field))
-    assert set(ours.info) == set(theirs.info) == {"place", "answer", "pair"}
-    for key in ours.info:
-        np.testing.assert_array_equal(ours.info[key], theirs.info[key])
-
-
-@pytest.mark.parametrize("as_dict", [False, True])
-def test_recorder_against_brute_force(as_dict: bool) -> None:
-    recorder = TransitionRecorder(VectorEnvAdapter(sync(as_dict=as_dict), seed=5))
-    seen = recorder.reset()
-    rng, rows = np.random.default_rng(0), []
-    for _ in range(30):
-        actions = rng.integers(0, 5, LANES)
-        obs, rewards, dones, infos = recorder.step(actions)
-        for lane in range(LANES):
-            pick = (
-                (lambda o, i=lane: {k: v[i] for k, v in o.items()})
-                if as_dict
-                else (lambda o, i=lane: o[i])
-            )
-            last = infos[lane].get("terminal_observation")
-            cut = infos[lane].get("TimeLimit.truncated", False)
-            rows.append(
-                (
-                    pick(seen),
-                    actions[lane],
-                    rewards[lane],
-                    pick(obs) if last is None else last,
-                    bool(dones[lane]) and not cut,
-                    cut,
-                )
-            )
-        rewards += 1000.0  # SB3 changes rewards in place; the record must not follow
-        seen = obs
-    batch = recorder.drain()
-    assert batch.shape == (30, LANES)
-    assert batch.done.any()
-    for i, (obs, action, reward, next_obs, terminated, truncated) in enumerate(rows):
-        at = divmod(i, LANES)
-        for ours, expected in ((batch.obs, obs), (batch.next_obs, next_obs)):
-            got = {k: v[at] for k, v in ours.items()} if as_dict else ours[at]
-            np.testing.assert_equal(got, expected)
-        assert batch.action[at] == action
-        assert batch.reward[at] == reward
-        assert (batch.terminated[at], batch.truncated[at]) == (terminated, truncated)
-
-
-def test_two_drains_equal_one() -> None:
-    batches = []
-    for pieces in ((20,), (7, 13)):
-        recorder = TransitionRecorder(VectorEnvAdapter(sync(), seed=5))
-        recorder.reset()
-        rng = np.random.default_rng(0)
-        parts = []
-        for length in pieces:
-            for _ in range(length):
-                recorder.step(rng.integers(0, 5, LANES))
-            parts.append(recorder.drain())
-        batches.append(np.concatenate([part.next_obs for part in parts]))
-    np.testing.assert_array_equal(*batches)
-
-
-class Reusing(VecMonitor):
-    """Hands out one observation array again and again, as some environments do."""
-
-    def reset(self) -> Any:
-        self.shared = np.array(super().reset())
-        return self.shared
-
-    def step_wait(self) -> Any:
-        obs, *rest = super().step_wait()
-        self.shared[:] = obs
-        return self.shared, *rest
-
-
-def test_recorder_copies_what_the_env_reuses() -> None:
-    recorder = TransitionRecorder(Reusing(DummyVecEnv([Walk] * 2)))
-    recorder.reset()
-    seen = [np.array(recorder.step(np.array([4, 4]))[0]) for _ in range(5)]
-    np.testing.assert_array_equal(recorder.drain().obs[1:], seen[:-1])
-
-
-def test_recorder_under_vec_normalize_sees_normalised_ends() -> None:
-    venv = VecNormalize(VectorEnvAdapter(sync(), seed=5))
-    recorder = TransitionRecorder(venv)
-    recorder.reset()
-    rng, ends = np.random.default_rng(0), []
-    for _ in range(30):
-        _, _, dones, infos = recorder.step(rng.integers(0, 5, LANES))
-        ends += [infos[i]["terminal_observation"] for i in np.flatnonzero(dones)]
-    batch = recorder.drain()
-    np.testing.assert_array_equal(batch.next_obs[batch.done], ends)
-    assert np.abs(batch.next_obs).max() < 8  # raw places go further than that
-
-
-def walk_to_the_end(venv: TransitionRecorder) -> None:
-    for _ in range(7):
-        venv.step(np.array([2]))
-
-
-def test_recorder_needs_a_step_and_a_last_observation() -> None:
-    recorder = TransitionRecorder(DummyVecEnv([Walk]))
-    recorder.reset()
-    with pytest.raises(ValueError, match="nothing was recorded"):
-        recorder.drain()
-
-    class Forgetful(VecMonitor):
-        def step_wait(self) -> Any:
-            obs, rewards, dones, _ = super().step_wait()
-            return obs, rewards, dones, [{}]
-
-    recorder = TransitionRecorder(Forgetful(DummyVecEnv([Walk])))
-    recorder.reset()
-    with pytest.raises(ValueError, match="terminal_observation"):
-        walk_to_the_end(recorder)
-
-
-class Clock(VectorEnv):
-    """A minimal vector world in the manner of EnvPool: counts steps, lasts 6 of them.
-
-    Its info has masks, as Gymnasium's; at an end the top level is the next reset's.
-    """
-
-    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}  # noqa: RUF012
-    layout = "a layout"
-
-    def __init__(self, lanes: int) -> None:
-        self.num_envs = lanes
-        self.single_observation_space = spaces.Box(0, 9, (1,), np.float32)
-        self.single_action_space = spaces.Discrete(2)
-        self.observation_space = spaces.Box(0, 9, (lanes, 1), np.float32)
-        self.action_space = spaces.MultiDiscrete([2] * lanes)
-        self.t = np.zeros(lanes, np.int64)
-        self.seeds: Any = None
-
-    def _obs(self) -> np.ndarray:
-        return self.t[:, None].astype(np.float32)
-
-    def reset(self, *, seed: Any = None, options: dict | None = None) -> Any:
-        if options is not None and "reset_mask" in options:
-            self.t[options["reset_mask"]] = 0
-        else:
-            self.t[:], self.seeds = 0, seed
-        return self._obs(), {}
-
-    def step(self, actions: np.ndarray) -> Any:
-        self.t += 1
-        ended = self.t >= 6
-        all_lanes = np.ones(self.num_envs, bool)
-        info: dict[str, Any] = {"goal": self.t.copy(), "_goal": all_lanes}
-        info |= {"answer": np.where(ended, 0, actions), "_answer": ~ended}
-        info |= {"truth": {"secret": self.t.copy()}, "_truth": all_lanes}
-        if ended.any():
-            info["final_obs"] = np.full(self.num_envs, None, object)
-            for lane in np.flatnonzero(ended):
-                info["final_obs"][lane] = self._obs()[lane]
-            answers = {"answer": np.where(ended, actions, 0), "_answer": ended}
-            info |= {"final_info": answers, "_final_info": ended, "_final_obs": ended}
-            self.t[ended] = 0
-        still = np.zeros(self.num_envs, bool)
-        return self._obs(), np.ones(self.num_envs), ended, still, info
-
-    def coverage(self) -> np.ndarray:
-        return self.t.copy()
 
 
 def test_entries_of_the_next_episode_are_not_the_transitions() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
@@ -11,142 +9,24 @@ import numpy as np
 import pytest
 import torch as th
 from gymnasium import spaces
+from intrinsic_worlds import (
+    ACTIONS,
+    SETTINGS,
+    Bonus,
+    Drift,
+    Keep,
+    in_two_heads,
+    weights,
+    weights_of,
+    world,
+)
 from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import KVWriter, Logger
-from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
+from stable_baselines3.common.vec_env import VecNormalize
 
 from curiosity_rl.adapters.transitions import TransitionRecorder
 from curiosity_rl.agents.ppo import IntrinsicPPO
-from curiosity_rl.agents.two_streams import TwoHeads, TwoStreams, gae, two_headed
+from curiosity_rl.agents.two_streams import gae, two_headed
 from curiosity_rl.protocols import Transitions
-
-ACTIONS = {
-    "discrete": spaces.Discrete(3),
-    "box": spaces.Box(-1, 1, (2,), np.float32),
-    "multidiscrete": spaces.MultiDiscrete([2, 3]),
-    "multibinary": spaces.MultiBinary(2),
-}
-
-
-class Drift(gym.Env):
-    """A clock that drifts, ends at random and is cut after 9 steps."""
-
-    scale = 1.0  # of the extrinsic reward
-
-    def __init__(self, action: str = "discrete", as_dict: bool = False) -> None:
-        box = spaces.Box(-50, 50, (2,), np.float32)
-        self.as_dict = as_dict
-        both = spaces.Dict({"a": box, "clock": spaces.Discrete(20)})
-        self.observation_space = both if as_dict else box
-        self.action_space = ACTIONS[action]
-
-    def _obs(self) -> Any:
-        seen = np.array([self.t, self.place], np.float32)
-        return {"a": seen, "clock": np.int64(self.t)} if self.as_dict else seen
-
-    def reset(self, *, seed: int | None = None, options: dict | None = None) -> Any:
-        super().reset(seed=seed)
-        self.t, self.place = 0, float(self.np_random.random())
-        return self._obs(), {}
-
-    def step(self, action: Any) -> Any:
-        self.t += 1
-        self.place += float(np.sum(action)) / 4
-        ended = bool(self.np_random.random() < 0.1)
-        return self._obs(), self.scale * self.place, ended, self.t >= 9, {}
-
-
-class Bonus:
-    """Pays a linear function of the next observation; keeps the batches."""
-
-    def __init__(self, slope: float = 0.3) -> None:
-        self.slope, self.calls, self.batches, self.paid = slope, [], [], []
-
-    def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
-        self.calls.append(("setup", seed))
-
-    def compute(self, batch: Transitions) -> np.ndarray:
-        self.calls.append("compute")
-        self.batches.append(batch)
-        seen = (
-            batch.next_obs["a"]
-            if isinstance(batch.next_obs, dict)
-            else (batch.next_obs)
-        )
-        self.paid.append((self.slope * seen.sum(-1)).astype(np.float32))
-        return self.paid[-1]
-
-    def update(self, batch: Transitions) -> dict[str, float]:
-        self.calls.append("update")
-        return {"loss": 2.5}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
-
-
-def world(lanes: int = 3, **kwargs: Any) -> VecMonitor:
-    return VecMonitor(DummyVecEnv([lambda: Drift(**kwargs)] * lanes))
-
-
-SETTINGS: dict[str, Any] = {
-    "n_steps": 32,
-    "batch_size": 48,
-    "n_epochs": 2,
-    "seed": 4,
-    "device": "cpu",
-    "policy_kwargs": {"net_arch": [8]},
-}
-
-
-def weights(model: PPO) -> list[th.Tensor]:
-    return [value.clone() for value in model.policy.state_dict().values()]
-
-
-class Keep(BaseCallback):
-    """Keeps the buffer's arrays as a callback finds them at the end of a rollout."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rollouts: list[dict[str, Any]] = []
-
-    def _on_step(self) -> bool:
-        return True
-
-    def _on_rollout_end(self) -> None:
-        buffer = self.model.rollout_buffer  # type: ignore[attr-defined]
-        names = ("rewards", "values", "advantages", "returns", "observations")
-        kept = {name: getattr(buffer, name) for name in names}
-        kept = {k: v if isinstance(v, dict) else v.copy() for k, v in kept.items()}
-        kept["last_obs"] = self.model._last_obs  # type: ignore[attr-defined]
-        if isinstance(self.model.policy, TwoHeads):
-            kept["policy"] = {
-                key: value.clone() for key, value in weights_of(self.model.policy)
-            }
-        self.rollouts.append(kept)
-
-
-def weights_of(policy: Any) -> Any:
-    return policy.state_dict().items()
-
-
-def in_two_heads(name: str) -> str:
-    return re.sub(r"^value_net\.", "value_net.extrinsic.", name)
-
-
-class Tags(KVWriter):
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-
-    def write(self, key_values: dict, key_excluded: dict, step: int = 0) -> None:
-        self.rows.append(dict(key_values))
-
-    def close(self) -> None:
-        pass
-
 
 # --- coef = 0 -------------------------------------------------------------------------
 
@@ -409,98 +289,3 @@ def test_vec_normalize_inside_keeps_monitor_extrinsic() -> None:
     assert np.abs(batch.next_obs).max() < 5  # normalised: the clock reaches 9
     assert model.ep_info_buffer is not None
     assert max(info["l"] for info in model.ep_info_buffer) == 9
-
-
-# --- logs, files, refusals ------------------------------------------------------------
-
-
-def test_logs() -> None:
-    bonus, tags = Bonus(), Tags()
-    model = IntrinsicPPO(
-        "MlpPolicy", world(), **SETTINGS, intrinsic=bonus, coef=0.5, extrinsic_coef=2.0
-    )
-    model.set_logger(Logger(None, [tags]))
-    model.learn(192)
-    row, paid = tags.rows[-1], bonus.paid[1]
-    assert row["rollout/intrinsic_reward_mean"] == pytest.approx(paid.mean())
-    assert row["rollout/intrinsic_reward_std"] == pytest.approx(paid.std())
-    mine = 0.5 * np.abs(paid).sum()
-    total = mine + 2.0 * np.abs(bonus.batches[1].reward).sum()
-    assert row["rollout/intrinsic_reward_share"] == pytest.approx(mine / total)
-    assert row["intrinsic/loss"] == 2.5
-    assert row["train/explained_variance"] <= 1
-    assert row["train/explained_variance_intrinsic"] <= 1
-    returns: Any = model.rollout_buffer.returns
-    values: Any = model.rollout_buffer.values
-    for head, name in enumerate(("", "_intrinsic")):
-        left = np.var(returns[:, head] - values[:, head]) / np.var(returns[:, head])
-        logged = model.logger.name_to_value[f"train/explained_variance{name}"]
-        assert logged == pytest.approx(1 - left, abs=1e-4)
-
-
-def test_save_and_load(tmp_path: Path) -> None:
-    model = IntrinsicPPO("MlpPolicy", world(), **SETTINGS, intrinsic=Bonus(), coef=0.3)
-    model.learn(96).save(tmp_path / "model")
-    bonus = Bonus()
-    again = IntrinsicPPO.load(tmp_path / "model", world(), intrinsic=bonus)
-    for mine, theirs in zip(weights(model), weights(again), strict=True):
-        assert th.equal(mine, theirs)
-    assert (again.coef, again.two_heads) == (0.3, True)
-    again.learn(96)
-    assert len(bonus.batches) == 1
-    # Without its reward it predicts, and says what it lacks when it should learn.
-    mute = IntrinsicPPO.load(tmp_path / "model", world())
-    obs = np.zeros((1, 2), np.float32)
-    assert mute.predict(obs, deterministic=True)[0].shape == (1,)
-    with pytest.raises(ValueError, match="intrinsic=reward"):
-        mute.learn(96)
-
-
-def test_set_env_keeps_recording() -> None:
-    bonus = Bonus()
-    model = IntrinsicPPO("MlpPolicy", world(), **SETTINGS, intrinsic=bonus)
-    model.set_env(world())
-    model.learn(96)
-    assert len(bonus.batches) == 1
-
-
-def test_a_rollout_broken_off_leaves_nothing_behind() -> None:
-    class Stop(BaseCallback):
-        def _on_step(self) -> bool:
-            return self.n_calls < 10
-
-    bonus = Bonus()
-    model = IntrinsicPPO("MlpPolicy", world(), **SETTINGS, intrinsic=bonus)
-    model.learn(96, Stop())
-    model.learn(96, reset_num_timesteps=False)
-    assert [batch.shape for batch in bonus.batches] == [(32, 3)]
-
-
-def test_second_head_leaves_the_first_and_the_actor_as_they_were() -> None:
-    ours = IntrinsicPPO("MlpPolicy", world(), **SETTINGS, intrinsic=Bonus())
-    stock = PPO("MlpPolicy", world(), **SETTINGS)
-    mine = dict(weights_of(ours.policy))
-    for name, theirs in weights_of(stock.policy):
-        other = mine[in_two_heads(name)]
-        assert th.equal(other, theirs)
-    assert not th.equal(
-        mine["value_net.intrinsic.weight"], mine["value_net.extrinsic.weight"]
-    )
-    assert isinstance(ours.rollout_buffer, TwoStreams)
-    trained = {id(p) for g in ours.policy.optimizer.param_groups for p in g["params"]}
-    assert trained == {id(parameter) for parameter in ours.policy.parameters()}
-    assert two_headed(type(ours.policy)) is type(ours.policy)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"coef": -1.0, "intrinsic": Bonus()}, "coef must be 0 or positive"),
-        ({"gamma_int": 1.5, "intrinsic": Bonus()}, "gamma_int must lie in"),
-        ({"gae_lambda_int": -0.1, "intrinsic": Bonus()}, "gae_lambda_int must lie"),
-        ({"extrinsic_coef": 0.0}, "needs a second reward"),
-    ],
-)
-def test_refusals(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        IntrinsicPPO("MlpPolicy", world(), **SETTINGS, **settings)

@@ -193,7 +193,7 @@ def test_learns_to_propose_the_open_activity(more: dict[str, Any]) -> None:
     model = (IntrinsicPPO if more else PPO)(
         EquivariantPolicy,
         Open(),
-        n_steps=256,
+        n_steps=128,
         batch_size=64,
         n_epochs=4,
         learning_rate=3e-3,
@@ -203,7 +203,7 @@ def test_learns_to_propose_the_open_activity(more: dict[str, Any]) -> None:
         policy_kwargs={"layout": Open.layout, "hidden": 16},
         **more,
     )
-    model.learn(4096)
+    model.learn(2048)
     world, right = Open(), 0
     obs, _ = world.reset(seed=99)
     for _ in range(200):

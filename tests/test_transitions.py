@@ -1,0 +1,146 @@
+"""What TransitionRecorder keeps of the steps that pass through it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from adapter_worlds import LANES, Walk, same, sync
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    VecMonitor,
+    VecNormalize,
+)
+
+from curiosity_rl.adapters.sb3 import VectorEnvAdapter
+from curiosity_rl.adapters.transitions import TransitionRecorder
+
+
+def test_recorder_gives_the_same_over_both() -> None:
+    drained = []
+    for venv in (VectorEnvAdapter(sync()), DummyVecEnv([Walk] * LANES)):
+        venv.seed(1)
+        recorder = TransitionRecorder(VecMonitor(venv))
+        recorder.reset()
+        rng = np.random.default_rng(0)
+        for _ in range(40):
+            recorder.step(rng.integers(0, 5, LANES))
+        drained.append(recorder.drain())
+    ours, theirs = drained
+    for field in ("obs", "action", "reward", "next_obs", "terminated", "truncated"):
+        same(getattr(ours, field), getattr(theirs, field))
+    assert set(ours.info) == set(theirs.info) == {"place", "answer", "pair"}
+    for key in ours.info:
+        np.testing.assert_array_equal(ours.info[key], theirs.info[key])
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_recorder_against_brute_force(as_dict: bool) -> None:
+    recorder = TransitionRecorder(VectorEnvAdapter(sync(as_dict=as_dict), seed=5))
+    seen = recorder.reset()
+    rng, rows = np.random.default_rng(0), []
+    for _ in range(30):
+        actions = rng.integers(0, 5, LANES)
+        obs, rewards, dones, infos = recorder.step(actions)
+        for lane in range(LANES):
+            pick = (
+                (lambda o, i=lane: {k: v[i] for k, v in o.items()})
+                if as_dict
+                else (lambda o, i=lane: o[i])
+            )
+            last = infos[lane].get("terminal_observation")
+            cut = infos[lane].get("TimeLimit.truncated", False)
+            rows.append(
+                (
+                    pick(seen),
+                    actions[lane],
+                    rewards[lane],
+                    pick(obs) if last is None else last,
+                    bool(dones[lane]) and not cut,
+                    cut,
+                )
+            )
+        rewards += 1000.0  # SB3 changes rewards in place; the record must not follow
+        seen = obs
+    batch = recorder.drain()
+    assert batch.shape == (30, LANES)
+    assert batch.done.any()
+    for i, (obs, action, reward, next_obs, terminated, truncated) in enumerate(rows):
+        at = divmod(i, LANES)
+        for ours, expected in ((batch.obs, obs), (batch.next_obs, next_obs)):
+            got = {k: v[at] for k, v in ours.items()} if as_dict else ours[at]
+            np.testing.assert_equal(got, expected)
+        assert batch.action[at] == action
+        assert batch.reward[at] == reward
+        assert (batch.terminated[at], batch.truncated[at]) == (terminated, truncated)
+
+
+def test_two_drains_equal_one() -> None:
+    batches = []
+    for pieces in ((20,), (7, 13)):
+        recorder = TransitionRecorder(VectorEnvAdapter(sync(), seed=5))
+        recorder.reset()
+        rng = np.random.default_rng(0)
+        parts = []
+        for length in pieces:
+            for _ in range(length):
+                recorder.step(rng.integers(0, 5, LANES))
+            parts.append(recorder.drain())
+        batches.append(np.concatenate([part.next_obs for part in parts]))
+    np.testing.assert_array_equal(*batches)
+
+
+class Reusing(VecMonitor):
+    """Hands out one observation array again and again, as some environments do."""
+
+    def reset(self) -> Any:
+        self.shared = np.array(super().reset())
+        return self.shared
+
+    def step_wait(self) -> Any:
+        obs, *rest = super().step_wait()
+        self.shared[:] = obs
+        return self.shared, *rest
+
+
+def test_recorder_copies_what_the_env_reuses() -> None:
+    recorder = TransitionRecorder(Reusing(DummyVecEnv([Walk] * 2)))
+    recorder.reset()
+    seen = [np.array(recorder.step(np.array([4, 4]))[0]) for _ in range(5)]
+    np.testing.assert_array_equal(recorder.drain().obs[1:], seen[:-1])
+
+
+def test_recorder_under_vec_normalize_sees_normalised_ends() -> None:
+    venv = VecNormalize(VectorEnvAdapter(sync(), seed=5))
+    recorder = TransitionRecorder(venv)
+    recorder.reset()
+    rng, ends = np.random.default_rng(0), []
+    for _ in range(30):
+        _, _, dones, infos = recorder.step(rng.integers(0, 5, LANES))
+        ends += [infos[i]["terminal_observation"] for i in np.flatnonzero(dones)]
+    batch = recorder.drain()
+    np.testing.assert_array_equal(batch.next_obs[batch.done], ends)
+    assert np.abs(batch.next_obs).max() < 8  # raw places go further than that
+
+
+def walk_to_the_end(venv: TransitionRecorder) -> None:
+    for _ in range(7):
+        venv.step(np.array([2]))
+
+
+def test_recorder_needs_a_step_and_a_last_observation() -> None:
+    recorder = TransitionRecorder(DummyVecEnv([Walk]))
+    recorder.reset()
+    with pytest.raises(ValueError, match="nothing was recorded"):
+        recorder.drain()
+
+    class Forgetful(VecMonitor):
+        def step_wait(self) -> Any:
+            obs, rewards, dones, _ = super().step_wait()
+            return obs, rewards, dones, [{}]
+
+    recorder = TransitionRecorder(Forgetful(DummyVecEnv([Walk])))
+    recorder.reset()
+    with pytest.raises(ValueError, match="terminal_observation"):
+        walk_to_the_end(recorder)
