@@ -72,8 +72,8 @@ def _train(args: Sequence[str]) -> None:
     file = given.pop("config", None)
     settings = given if file is None else merge(read_config(Path(file)), given)
     config = ExperimentConfig.load(**settings)
-    from curiosity_rl.agents.evaluation import print_table
     from curiosity_rl.agents.experiment import prepare, run
+    from curiosity_rl.agents.tables import print_table
 
     experiment = prepare(config)
     print(
@@ -105,9 +105,10 @@ def _evaluate(args: Sequence[str]) -> None:
     if students is not None and students < 1:
         raise ValueError(f"students is {students}; it must be at least 1")
 
-    from curiosity_rl.agents.evaluation import as_data, evaluate, print_table
+    from curiosity_rl.agents.evaluation import as_data, evaluate
     from curiosity_rl.agents.experiment import build
     from curiosity_rl.agents.runs import open_run
+    from curiosity_rl.agents.tables import print_table
     from curiosity_rl.agents.worlds import make_lanes
     from curiosity_rl.tracking.progress import Progress
 
@@ -231,7 +232,7 @@ def _guarded(
         return int(stop.code or 0)
     except KeyboardInterrupt:
         print(
-            "stopped; what was learnt so far is the newest checkpoint of the run",
+            "stopped; a run that had begun keeps what it learnt as a checkpoint",
             file=sys.stderr,
         )
         return INTERRUPTED

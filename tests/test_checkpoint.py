@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch as th
+from stable_baselines3 import PPO, SAC
 
 from curiosity_rl import checkpoint
 from curiosity_rl.checkpoint import CheckpointError
@@ -124,6 +125,33 @@ def test_latest_skips_partial_folders(tmp_path: Path) -> None:
     (tmp_path / "step_999999999999").mkdir()
     (tmp_path / ".partial-step_2-1").mkdir()
     assert checkpoint.load(checkpoint.latest(tmp_path)) == {"step": 1000}
+
+
+def test_an_algorithm_comes_back_with_optimizers_and_loose_tensors(
+    tmp_path: Path,
+) -> None:
+    def make() -> SAC:
+        return SAC(
+            "MlpPolicy",
+            "Pendulum-v1",
+            policy_kwargs={"net_arch": [8]},
+            learning_starts=10,
+            device="cpu",
+        )
+
+    model, other = make(), make()
+    model.learn(60)
+    state = checkpoint.model_state(model)
+    checkpoint.save(tmp_path / "step", state)
+    checkpoint.load_model_state(other, checkpoint.load(tmp_path / "step"))
+    assert _equal(checkpoint.model_state(other), state)
+    entropies = [m.log_ent_coef.item() for m in (model, other)]  # type: ignore[union-attr]
+    assert entropies[0] == entropies[1] != 0.0
+    assert checkpoint.weights_sha256(model) == checkpoint.weights_sha256(other)
+    with pytest.raises(CheckpointError, match="do not fit"):
+        checkpoint.load_model_state(
+            PPO("MlpPolicy", "Pendulum-v1", device="cpu"), state
+        )
 
 
 _WRITER = """

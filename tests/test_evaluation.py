@@ -16,9 +16,9 @@ from curiosity_rl.agents.evaluation import (
     evaluate,
     evaluate_agents,
     evaluate_tutors,
-    print_table,
     standard_tutors,
 )
+from curiosity_rl.agents.tables import print_table
 from curiosity_rl.agents.tutors import make_tutor
 from curiosity_rl.agents.worlds import episode_limit, find_world, make_lanes
 from curiosity_rl.seeding import evaluation_seeds, lane_seeds

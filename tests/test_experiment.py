@@ -19,7 +19,7 @@ from curiosity_rl.agents.config import (
     parse,
     read_config,
 )
-from curiosity_rl.agents.evaluation import ReturnRow, TutorRow, as_data, from_data
+from curiosity_rl.agents.evaluation import as_data
 from curiosity_rl.agents.experiment import build, prepare, run, train
 from curiosity_rl.agents.runs import open_run
 from curiosity_rl.registry import WORLDS
@@ -281,14 +281,6 @@ def test_impossible_experiments_are_named_and_leave_no_run(
     with pytest.raises(ValueError, match=message):
         prepare(config)
     assert not (tmp_path / "runs").exists()
-
-
-def test_rows_survive_json() -> None:
-    rows = [
-        TutorRow("a", 3, 0.5, 0.1, 0.9, 0.3, 12.0, 0.25),
-        ReturnRow("b", 3, 0.5, 0.1, 0.9, 12.0),
-    ]
-    assert from_data(json.loads(json.dumps(as_data(rows)))) == rows
 
 
 def test_an_interrupted_run_keeps_its_last_state(

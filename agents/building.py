@@ -1,0 +1,181 @@
+"""Build the algorithm, lanes and bonus that settings name, or say why not."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch as th
+from gymnasium import spaces
+from gymnasium.vector import VectorEnv
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.preprocessing import is_image_space
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+
+from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
+from curiosity_rl.adapters.sb3 import VectorEnvAdapter
+from curiosity_rl.agents.config import ALGORITHMS, POLICIES, ExperimentConfig
+from curiosity_rl.agents.schedules import scheduled
+from curiosity_rl.agents.worlds import episode_limit, make_lanes
+from curiosity_rl.protocols import IntrinsicReward
+from curiosity_rl.registry import load, unknown_name
+from curiosity_rl.rewards import make_reward
+from curiosity_rl.seeding import lane_seeds, stream_seed
+
+_OWN_SETTINGS = frozenset(
+    {"policy", "policy_kwargs", "env", "intrinsic", "coef", "seed", "device"}
+    | {"verbose", "tensorboard_log", "_init_setup_model"}
+)
+"""Arguments of algorithms that the run sets itself."""
+_SHARES = frozenset({"gamma", "gae_lambda", "tau", "exploration_fraction"})
+_COUNTS = frozenset({"n_steps", "n_epochs", "batch_size", "buffer_size"})
+
+
+def make_model(
+    config: ExperimentConfig, lanes: VectorEnv | None = None
+) -> tuple[BaseAlgorithm, IntrinsicReward | None]:
+    """Build the algorithm on its lanes, and the bonus it learns with.
+
+    Args:
+        config: The settings.
+        lanes: Lanes to train on instead of those that the settings name.
+
+    Raises:
+        ValueError: If anything in the configuration is not possible.
+    """
+    if lanes is None:
+        lanes = make_lanes(config.env, config.env_kwargs, config.n_envs)
+    stagger = 0
+    if config.stagger:
+        limit = episode_limit(lanes)
+        if limit is None:
+            raise ValueError(
+                f"stagger needs a longest episode, and {config.env} has no time limit; "
+                "leave stagger off"
+            )
+        stagger = limit
+    venv: VecEnv = VecMonitor(
+        VectorEnvAdapter(
+            lanes,
+            seed=lane_seeds(config.seed, "training", config.n_envs),
+            stagger=stagger,
+            stagger_seed=stream_seed(config.seed, "stagger"),
+        )
+    )
+    reward = None if config.intrinsic == "none" else make_bonus(config)
+    algorithm = _load_algorithm(config.algo)
+    settings = scheduled(config.algo_kwargs)
+    _check_settings(config.algo, algorithm, settings)
+    if config.algo == "intrinsic-ppo":
+        settings |= {"intrinsic": reward, "coef": config.coef}
+    elif reward is not None:
+        seed = stream_seed(config.seed, "reward")
+        venv = IntrinsicVecEnv(venv, reward, config.coef, seed=seed)
+    policy_kwargs = _policy_kwargs(config, lanes)
+    with as_sentence(f"{config.algo} on {config.env}"):
+        model = algorithm(
+            _policy(config, venv),
+            venv,
+            policy_kwargs=policy_kwargs,
+            seed=stream_seed(config.seed, "algorithm"),
+            device=config.device,
+            **settings,
+        )
+    return model, reward
+
+
+def make_bonus(config: ExperimentConfig) -> IntrinsicReward:
+    """Build the bonus that the settings name.
+
+    Raises:
+        ValueError: If its settings are not possible.
+    """
+    with as_sentence(f"bonus {config.intrinsic}"):
+        return make_reward(config.intrinsic, **config.intrinsic_kwargs)
+
+
+def _load_algorithm(name: str) -> type[BaseAlgorithm]:
+    module, _, cls = ALGORITHMS[name].partition(":")
+    return getattr(importlib.import_module(module), cls)
+
+
+def _check_settings(
+    name: str, algorithm: type[BaseAlgorithm], settings: Mapping[str, Any]
+) -> None:
+    """Raise a ValueError for what the algorithm would stumble over in training."""
+    hints = _parameters(algorithm)
+    for key, value in settings.items():
+        if key not in hints:
+            raise ValueError(unknown_name(f"setting of {name}", key, hints))
+        if isinstance(value, str) and not _takes_text(hints[key]):
+            raise ValueError(f"{name}: {key} is {value!r}; it must be a number")
+        if not isinstance(value, int | float):
+            continue
+        if key in _SHARES and not 0 <= value <= 1:
+            raise ValueError(f"{name}: {key} is {value}; it must lie in 0..1")
+        if key in _COUNTS and value < 1:
+            raise ValueError(f"{name}: {key} is {value}; it must be at least 1")
+
+
+def _parameters(algorithm: type[BaseAlgorithm]) -> dict[str, Any]:
+    """What the constructor takes, through `*args, **kwargs`: name -> annotation."""
+    found: dict[str, Any] = {}
+    for cls in algorithm.__mro__:
+        parameters = inspect.signature(cls.__init__).parameters
+        found = {p.name: p.annotation for p in parameters.values()} | found
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            break
+    own = _OWN_SETTINGS | {"self", "args", "kwargs"}
+    return {name: hint for name, hint in found.items() if name not in own}
+
+
+def _takes_text(annotation: Any) -> bool:
+    text = annotation if isinstance(annotation, str) else str(annotation)
+    return re.search(r"str|type|Any", text) is not None
+
+
+def _policy(config: ExperimentConfig, venv: VecEnv) -> Any:
+    """The policy class or SB3's name of it."""
+    entry = POLICIES[config.policy]
+    if entry is not None:
+        return load(entry)
+    if config.policy != "auto":
+        return config.policy
+    space = venv.observation_space
+    if isinstance(space, spaces.Dict):
+        return "MultiInputPolicy"
+    return "CnnPolicy" if is_image_space(space) else "MlpPolicy"
+
+
+def _policy_kwargs(config: ExperimentConfig, lanes: Any) -> dict[str, Any] | None:
+    """Settings of the network: names become classes, a tutor's layout is added."""
+    settings: dict[str, Any] = dict(config.policy_kwargs)
+    if config.policy == "equivariant":
+        layout = getattr(lanes.unwrapped, "layout", None)
+        if layout is None:
+            raise ValueError(
+                f"policy equivariant needs a world of activities, and {config.env} is "
+                "none; use policy auto"
+            )
+        settings["layout"] = layout
+    activation = settings.get("activation_fn")
+    if isinstance(activation, str):
+        known = {"elu": th.nn.ELU, "relu": th.nn.ReLU, "tanh": th.nn.Tanh}
+        if activation not in known:
+            raise ValueError(unknown_name("activation_fn", activation, known))
+        settings["activation_fn"] = known[activation]
+    return settings or None
+
+
+@contextmanager
+def as_sentence(what: str) -> Iterator[None]:
+    """Turn an error of the set-up into a ValueError that says where it was."""
+    try:
+        yield
+    except (ValueError, TypeError, AssertionError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        raise ValueError(f"{what}: {text}") from error
