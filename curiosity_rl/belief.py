@@ -22,6 +22,10 @@ JOINT_PRIOR = 0.15
 HIDDEN_GATE = 0.5
 """Chance that the prerequisites are known, where no graph is shown."""
 
+CERTAIN = 1.0 - 2.0**-20
+"""Largest belief. At 1, which float32 reaches after some 12 right answers, no number of
+wrong answers would ever move it again."""
+
 
 @kernel
 def trace(belief, right, gate):
@@ -35,7 +39,7 @@ def trace(belief, right, gate):
     known = belief * (1.0 - SLIP if right else SLIP)
     unknown = (1.0 - belief) * (GUESS if right else 1.0 - GUESS)
     posterior = known / (known + unknown)
-    return posterior + (1.0 - posterior) * LEARN * gate
+    return min(posterior + (1.0 - posterior) * LEARN * gate, CERTAIN)
 
 
 @kernel
@@ -54,7 +58,7 @@ def trace_parent(parent, evidence, right, child):
     """
     guess = GUESS if right else 1.0 - GUESS
     posterior = parent * evidence / (parent * evidence + (1.0 - parent) * guess)
-    return max(posterior, child)
+    return max(min(posterior, CERTAIN), child)
 
 
 @kernel

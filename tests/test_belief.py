@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from tutor_reference import bkt
 
@@ -26,7 +27,6 @@ def test_golden_trace():
     assert trace(0.3, False, 0.5) == pytest.approx(0.1554839, abs=1e-7)
     # closed gate: Bayes' rule alone
     assert trace(0.3, True, 0.0) == pytest.approx(0.24 / 0.38, abs=1e-12)
-    assert trace(1.0, False, 1.0) == 1.0
     assert trace(0.0, True, 0.0) == 0.0
 
 
@@ -83,6 +83,25 @@ def test_trace_is_bayes_rule_by_enumeration(answers: tuple[bool, ...], gate: flo
     for right in answers:
         b = bkt(b, right, gate)  # the tests' own reference agrees
     assert b == pytest.approx(expected, abs=1e-12)
+
+
+def test_no_belief_is_beyond_doubt():
+    # stored as float32, as the record does; a parent is read off its children alone
+    b = parent = np.float32(0.3)
+    for _ in range(100):
+        z = answer_probability(b, True)
+        child = trace(b, True, 1.0)
+        parent = np.float32(trace_parent(parent, z, True, child))
+        b = np.float32(child)
+    assert 0.999 < b < 1
+    assert 0.999 < parent < 1
+    for _ in range(20):
+        z = answer_probability(b, False)
+        child = trace(b, False, 1.0)
+        parent = np.float32(trace_parent(parent, z, False, child))
+        b = np.float32(child)
+    assert b < 0.2
+    assert parent < 0.95
 
 
 @pytest.mark.parametrize("right", [True, False])

@@ -16,7 +16,7 @@ from curiosity_rl.envs.tutor.world import Tutor
 
 WORD = 2**64 - 1
 GOLDEN = 0x9E3779B97F4A7C15
-LEARN, GUESS, SLIP = 0.13, 0.2, 0.2
+LEARN, GUESS, SLIP, CERTAIN = 0.13, 0.2, 0.2, 1 - 2**-20
 
 
 def splitmix64(state: int) -> int:
@@ -114,7 +114,12 @@ def bkt(belief: float, right: bool, gate: float) -> float:
     """Corbett & Anderson 1995, the chance to learn times `gate`."""
     likely, unlikely = (1 - SLIP, GUESS) if right else (SLIP, 1 - GUESS)
     posterior = belief * likely / (belief * likely + (1 - belief) * unlikely)
-    return posterior + (1 - posterior) * LEARN * gate
+    return min(posterior + (1 - posterior) * LEARN * gate, CERTAIN)
+
+
+def stored(belief: float) -> float:
+    """The record keeps float32, which matters close to 1."""
+    return float(np.float32(belief))
 
 
 class Record:
@@ -137,8 +142,8 @@ class Record:
         self.parents = parents or [[] for _ in range(activities)]
         self.most_parents = most_parents
         self.history: list[tuple[int, bool]] = []
-        self.belief = [0.3] * activities
-        self.joint = [0.15] * activities
+        self.belief = [stored(0.3)] * activities
+        self.joint = [stored(0.15)] * activities
 
     def note(self, k: int, right: bool) -> None:
         self.history.append((k, right))
@@ -146,15 +151,16 @@ class Record:
         if self.shown:
             gate = math.prod(self.belief[q] for q in self.parents[k])
             joint_gate = math.prod(self.joint[q] for q in self.parents[k])
-        self.belief[k] = bkt(self.belief[k], right, gate)
+        self.belief[k] = stored(bkt(self.belief[k], right, gate))
         b = self.joint[k]
         l1, l0 = (0.8, 0.2) if right else (0.2, 0.8)
         z = b * l1 + (1 - b) * l0
         q = bkt(b, right, joint_gate)
-        self.joint[k] = q
+        self.joint[k] = stored(q)
         for parent in self.parents[k]:
             was = self.joint[parent]
-            self.joint[parent] = max(was * z / (was * z + (1 - was) * l0), q)
+            seen = was * z / (was * z + (1 - was) * l0)
+            self.joint[parent] = stored(max(min(seen, CERTAIN), q))
 
     def answers(self, k: int) -> list[bool]:
         return [right for j, right in self.history if j == k]
