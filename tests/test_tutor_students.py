@@ -175,7 +175,8 @@ def test_rates_are_jittered_rows_shifted_by_ability():
     x = np.clip(1 / (1 + np.exp(-x)), [0.05, 0.02, 0.02], [0.6, 0.45, 0.4])
     drawn = [info["truth"][name][:, 3] for name in ("learn", "guess", "slip")]
     for c in range(3):
-        assert stats.ks_2samp(drawn[c], x[:, c].astype(np.float32))[1] > 1e-3
+        found: Any = stats.ks_2samp(drawn[c], x[:, c].astype(np.float32))
+        assert found.pvalue > 1e-3
     # a row is drawn as a whole: learn and guess of a skill go together
     given = np.corrcoef(x[:, 0], x[:, 1])[0, 1]
     assert np.corrcoef(drawn[0], drawn[1])[0, 1] == pytest.approx(
