@@ -18,7 +18,9 @@ KNOWLEDGE = ("joint_belief", "belief", "success_fast")
 CHOSEN = ("needed", "goal")
 """Which activities the exam rests on, best source first."""
 THRESHOLDS = (0.80, 0.90, 0.95, 0.98)
-"""Where the gates between "unknown" and "known" start before they are learnt."""
+"""Beliefs at which soft gates between "unknown" and "known" stand."""
+GATE_SLOPE = 3.0
+CRITIC_WIDTH = 64
 NO_PARENT = 7.0  # log-odds of a parent that is not there: known
 ODDS_SCALE = 4.0  # brings log-odds to the scale of the other features
 
@@ -27,7 +29,7 @@ class ActivityNet(nn.Module):
     """Embeds every activity with the same weights; pools them for what is common.
 
     An activity is described by its own features, by the log-odds of its knowledge and
-    of its least known parent, and by soft gates at learnable thresholds: known? all
+    of its least known parent, and by soft gates at fixed thresholds: known? all
     parents known? needed, open and unfinished? Features are looked up by name; what a
     layout does not hold is left out.
 
@@ -44,45 +46,53 @@ class ActivityNet(nn.Module):
         self._chosen = next((n for n in CHOSEN if n in names), None)
         self._family = all(name in names for name in PARENTS)
         own = [i for i, name in enumerate(names) if name not in PARENTS]
-        self.own: th.Tensor
-        self.register_buffer("own", th.tensor(own), persistent=False)
-        gates = len(THRESHOLDS)
-        size = len(own)
         self._second = [
             n for n in KNOWLEDGE[1:2] if n in names and n != self._knowledge
         ]
+        self.own: th.Tensor
+        self.register_buffer("own", th.tensor(own), persistent=False)
+        self.centres: th.Tensor
+        centres = th.logit(th.tensor(THRESHOLDS))
+        self.register_buffer("centres", centres, persistent=False)
+        size = len(own)
         if self._knowledge is not None:
-            size += 3 + len(self._second) + 3 * gates
-            self.centres = nn.Parameter(th.logit(th.tensor(THRESHOLDS)))
-            self.log_slopes = nn.Parameter(th.full((gates,), 3.0).log())
+            size += 3 + len(self._second) + 3 * len(THRESHOLDS)
         self.first = nn.Linear(size, hidden)
         self.time = nn.Linear(1, hidden, bias=False)
         self.second = nn.Linear(hidden, hidden)
-        self.actor_own = nn.Linear(hidden, hidden)
-        self.actor_common = nn.Linear(2 * hidden, hidden)
-        self.actor_out = nn.Linear(hidden, 1)
+        self.common = nn.Linear(2 * hidden, hidden, bias=False)
+        self.actor_deep = nn.Linear(hidden, 1)
         self.actor_skip = nn.Linear(size, 1, bias=False)
-        self.critic = nn.Linear(3 * hidden + 4, 64)
-        for parameter in (*self.actor_out.parameters(), self.actor_skip.weight):
+        self.critic = nn.Linear(4 * hidden + 4, CRITIC_WIDTH)
+        for parameter in (*self.actor_deep.parameters(), self.actor_skip.weight):
             nn.init.zeros_(parameter)  # the first policy is uniform
-        self.latent_dim_pi, self.latent_dim_vf = layout.activities, 64
+        self.latent_dim_pi, self.latent_dim_vf = layout.activities, CRITIC_WIDTH
 
     def forward(self, obs: th.Tensor) -> tuple[th.Tensor, th.Tensor]:
         """Return logits `(B, A)` and the critic's embedding `(B, 64)`."""
-        described, embedded, pooled, summary = self._embed(obs)
-        return self._act(described, embedded, pooled), (
-            self._judge(embedded, pooled, summary)
-        )
+        described, weights, summary, time = self._describe(obs)
+        early = th.relu(self.first(described) + self.time(time)[:, None])
+        pooled = (weights @ early).flatten(1)
+        late = th.relu(self.second(early) + self.common(pooled)[:, None])
+        logits = self.actor_deep(late) + self.actor_skip(described)
+        judged = th.cat([pooled, (weights @ late).flatten(1), summary], dim=-1)
+        return self.logit_scale * logits.squeeze(-1), th.tanh(self.critic(judged))
 
     def forward_actor(self, obs: th.Tensor) -> th.Tensor:
         """Return the logits alone."""
-        return self._act(*self._embed(obs)[:3])
+        return self(obs)[0]
 
     def forward_critic(self, obs: th.Tensor) -> th.Tensor:
         """Return the critic's embedding alone."""
-        return self._judge(*self._embed(obs)[1:])
+        return self(obs)[1]
 
-    def _embed(self, obs: th.Tensor) -> tuple[th.Tensor, ...]:
+    @th.no_grad()
+    def _describe(self, obs: th.Tensor) -> tuple[th.Tensor, ...]:
+        """Describe activities `(B, A, D)`, how to pool them `(B, 2, A)`, and the rest.
+
+        The rest is a summary `(B, 4)` and the time left `(B, 1)`. Nothing here is
+        learnt.
+        """
         features, time = self.layout.split(obs)
         chosen = (
             th.ones_like(features[..., 0])
@@ -96,35 +106,18 @@ class ActivityNet(nn.Module):
             odds = th.logit(known, 1e-3)
             parts.append(self._gates(features, odds, chosen))
             summary = self._summary(features, known, odds, chosen)
-        described = th.cat(parts, dim=-1)
-        embedded = th.relu(self.first(described) + self.time(time[:, None])[:, None])
-        embedded = th.relu(self.second(embedded))
-        pooled = th.cat(
-            [_mean(embedded, chosen[..., None]), embedded.mean(dim=1)], dim=-1
-        )
-        return described, embedded, pooled, summary
-
-    def _act(
-        self, described: th.Tensor, embedded: th.Tensor, pooled: th.Tensor
-    ) -> th.Tensor:
-        common = self.actor_common(pooled)[:, None]
-        deep = self.actor_out(th.relu(self.actor_own(embedded) + common))
-        return self.logit_scale * (deep + self.actor_skip(described)).squeeze(-1)
-
-    def _judge(
-        self, embedded: th.Tensor, pooled: th.Tensor, summary: th.Tensor
-    ) -> th.Tensor:
-        everything = th.cat([pooled, embedded.amax(dim=1), summary], dim=-1)
-        return th.tanh(self.critic(everything))
+        among = chosen / chosen.sum(dim=1, keepdim=True).clamp(min=1e-6)
+        everywhere = th.full_like(among, 1 / among.shape[1])
+        weights = th.stack([among, everywhere], dim=1)
+        return th.cat(parts, dim=-1), weights, summary, time[:, None]
 
     def _gates(
         self, features: th.Tensor, odds: th.Tensor, chosen: th.Tensor
     ) -> th.Tensor:
         """Log-odds and soft gates, `(B, A, 3 or 4 + 3 J)`."""
         parent = self._least_known_parent(features, odds)
-        slopes = self.log_slopes.exp()
-        known = th.sigmoid(slopes * (odds[..., None] - self.centres))
-        opened = th.sigmoid(slopes * (parent[..., None] - self.centres))
+        known = th.sigmoid(GATE_SLOPE * (odds[..., None] - self.centres))
+        opened = th.sigmoid(GATE_SLOPE * (parent[..., None] - self.centres))
         unfinished = chosen[..., None] * opened * (1 - known)
         others = [th.logit(self._column(features, n), 1e-3) for n in self._second]
         plain = th.stack([odds, parent, chosen * odds, *others], dim=-1) / ODDS_SCALE
