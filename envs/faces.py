@@ -50,7 +50,13 @@ class _Lanes:
         self._actions = int(space.n) if isinstance(space, gym.spaces.Discrete) else None
 
     def seed(self, lanes: np.ndarray, seeds: Any) -> None:
-        self.state.rng[lanes] = lane_words(np.asarray(seeds, dtype=np.uint64))
+        for seed in seeds:
+            if not (isinstance(seed, int | np.integer) and 0 <= int(seed) < 2**64):
+                raise ValueError(
+                    f"got the seed {seed!r}; a seed is a whole number from 0 to "
+                    "2**64 - 1"
+                )
+        self.state.rng[lanes] = lane_words(np.array(seeds, dtype=np.uint64))
         self.seeded = True
 
     def empty(self) -> np.ndarray:
@@ -71,6 +77,11 @@ class _Lanes:
                 "pass one action per lane"
             )
         if self._actions is not None:
+            if actions.ndim != 1 or actions.dtype.kind not in "iu":
+                raise ValueError(
+                    f"got actions of type {actions.dtype} and shape {actions.shape}; "
+                    f"pass whole numbers, {self.all.shape}"
+                )
             if not (actions.min() >= 0 and actions.max() < self._actions):
                 raise ValueError(
                     f"action {actions.min()} or {actions.max()} is not in "
@@ -231,7 +242,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             options: `reset_mask`, `(n,)` bool: reset only these lanes.
 
         Raises:
-            ValueError: If seeds or mask do not have one entry per lane.
+            ValueError: If seeds or mask do not have one entry per lane, or a seed is
+                no whole number from 0 to 2**64 - 1.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
         lanes = self._lanes
@@ -243,18 +255,14 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             )
         chosen = lanes.all if mask is None else np.flatnonzero(mask)
         if seed is not None:
-            seeds = np.asarray(
-                [seed + i for i in range(self.num_envs)]
-                if isinstance(seed, int)
-                else seed,
-                dtype=np.uint64,
-            )
-            if seeds.shape != (self.num_envs,):
+            one = isinstance(seed, int | np.integer)
+            seeds = [int(seed) + i for i in range(self.num_envs)] if one else seed
+            if len(seeds) != self.num_envs:
                 raise ValueError(
-                    f"got {seeds.size} seeds for {self.num_envs} lanes; pass one seed "
+                    f"got {len(seeds)} seeds for {self.num_envs} lanes; pass one seed "
                     "per lane or a single int"
                 )
-            lanes.seed(chosen, seeds[chosen])
+            lanes.seed(chosen, [seeds[lane] for lane in chosen])
         elif not lanes.seeded:
             drawn = self.np_random.integers(2**63, size=self.num_envs)
             lanes.seed(lanes.all, drawn)
