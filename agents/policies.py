@@ -29,18 +29,20 @@ class ActivityNet(nn.Module):
     """Embeds every activity with the same weights; pools them for what is common.
 
     An activity is described by its own features, by the log-odds of its knowledge and
-    of its least known parent, and by soft gates at fixed thresholds: known? all
-    parents known? needed, open and unfinished? Features are looked up by name; what a
-    layout does not hold is left out.
+    of its least known parent, and with `gates` by soft gates at fixed thresholds:
+    known? all parents known? needed, open and unfinished? Features are looked up by
+    name; what a layout does not hold is left out.
 
     The actor's output is one logit per activity, `(B, A)`; the critic's is a pooled
     embedding, `(B, 64)`. Permuting the activities permutes the logits and leaves the
     embedding as it is (Zaheer et al. 2017, "Deep Sets").
     """
 
-    def __init__(self, layout: ActivityLayout, hidden: int, logit_scale: float) -> None:
+    def __init__(
+        self, layout: ActivityLayout, hidden: int, logit_scale: float, gates: bool
+    ) -> None:
         super().__init__()
-        self.layout, self.logit_scale = layout, logit_scale
+        self.layout, self.logit_scale, self.gates = layout, logit_scale, gates
         names = layout.features
         self._knowledge = next((n for n in KNOWLEDGE if n in names), None)
         self._chosen = next((n for n in CHOSEN if n in names), None)
@@ -56,7 +58,7 @@ class ActivityNet(nn.Module):
         self.register_buffer("centres", centres, persistent=False)
         size = len(own)
         if self._knowledge is not None:
-            size += 3 + len(self._second) + 3 * len(THRESHOLDS)
+            size += 3 + len(self._second) + 3 * gates * len(THRESHOLDS)
         self.first = nn.Linear(size, hidden)
         self.time = nn.Linear(1, hidden, bias=False)
         self.second = nn.Linear(hidden, hidden)
@@ -104,24 +106,25 @@ class ActivityNet(nn.Module):
         if self._knowledge is not None:
             known = self._column(features, self._knowledge)
             odds = th.logit(known, 1e-3)
-            parts.append(self._gates(features, odds, chosen))
+            parts += self._knowledge_of(features, odds, chosen)
             summary = self._summary(features, known, odds, chosen)
         among = chosen / chosen.sum(dim=1, keepdim=True).clamp(min=1e-6)
         everywhere = th.full_like(among, 1 / among.shape[1])
         weights = th.stack([among, everywhere], dim=1)
         return th.cat(parts, dim=-1), weights, summary, time[:, None]
 
-    def _gates(
+    def _knowledge_of(
         self, features: th.Tensor, odds: th.Tensor, chosen: th.Tensor
-    ) -> th.Tensor:
-        """Log-odds and soft gates, `(B, A, 3 or 4 + 3 J)`."""
+    ) -> list[th.Tensor]:
+        """Log-odds `(B, A, 3 or 4)` and, if wanted, soft gates `(B, A, J)` each."""
         parent = self._least_known_parent(features, odds)
-        known = th.sigmoid(GATE_SLOPE * (odds[..., None] - self.centres))
-        opened = th.sigmoid(GATE_SLOPE * (parent[..., None] - self.centres))
-        unfinished = chosen[..., None] * opened * (1 - known)
         others = [th.logit(self._column(features, n), 1e-3) for n in self._second]
         plain = th.stack([odds, parent, chosen * odds, *others], dim=-1) / ODDS_SCALE
-        return th.cat([plain, known, opened, unfinished], dim=-1)
+        if not self.gates:
+            return [plain]
+        known = th.sigmoid(GATE_SLOPE * (odds[..., None] - self.centres))
+        opened = th.sigmoid(GATE_SLOPE * (parent[..., None] - self.centres))
+        return [plain, known, opened, chosen[..., None] * opened * (1 - known)]
 
     def _least_known_parent(self, features: th.Tensor, odds: th.Tensor) -> th.Tensor:
         """Log-odds of the least known parent, `(B, A)`."""
@@ -172,6 +175,7 @@ class EquivariantPolicy(ActorCriticPolicy):
         layout: ActivityLayout,
         hidden: int = 32,
         logit_scale: float = 5.0,
+        gates: bool = False,
         ortho_init: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -185,6 +189,8 @@ class EquivariantPolicy(ActorCriticPolicy):
             layout: Where the features stand.
             hidden: Width of an activity's embedding.
             logit_scale: Factor on the logits: how fast the policy can become sure.
+            gates: Describe activities by soft gates too: known? parents known? needed,
+                open and unfinished? That is most of a good hand-made rule.
             ortho_init: As in `ActorCriticPolicy`; orthogonal weights would also
                 overwrite the uniform first policy.
             **kwargs: As in `ActorCriticPolicy`.
@@ -205,7 +211,8 @@ class EquivariantPolicy(ActorCriticPolicy):
                 f"the layout has {layout.activities} activities, the action space is "
                 f"{action_space}; it must be Discrete({layout.activities})"
             )
-        self.layout, self.hidden, self.logit_scale = layout, hidden, logit_scale
+        self.layout, self.hidden = layout, hidden
+        self.logit_scale, self.gates = logit_scale, gates
         super().__init__(
             observation_space,
             action_space,
@@ -216,7 +223,7 @@ class EquivariantPolicy(ActorCriticPolicy):
         )
 
     def _build_mlp_extractor(self) -> None:
-        net: Any = ActivityNet(self.layout, self.hidden, self.logit_scale)
+        net: Any = ActivityNet(self.layout, self.hidden, self.logit_scale, self.gates)
         self.mlp_extractor = net
 
     def _build(self, lr_schedule: Schedule) -> None:
@@ -234,6 +241,7 @@ class EquivariantPolicy(ActorCriticPolicy):
             "layout": self.layout,
             "hidden": self.hidden,
             "logit_scale": self.logit_scale,
+            "gates": self.gates,
         }
 
 
