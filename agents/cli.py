@@ -147,7 +147,7 @@ def _evaluate(args: Sequence[str]) -> None:
 def _title(config: ExperimentConfig, rows: Sequence[Any]) -> str:
     played = getattr(rows[0], "students", None)
     what = f"{played:,} held-out students" if played else "held-out episodes"
-    return f"{config.env}, {what}, seed {config.seed}"
+    return f"{config.env}, {what}; trained: {config.algo}, seed {config.seed}"
 
 
 def _train_parser() -> ArgumentParser:

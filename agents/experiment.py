@@ -72,9 +72,8 @@ class Experiment:
     @property
     def label(self) -> str:
         """Name of the trained agent in tables."""
-        if self.config.intrinsic == "none":
-            return self.config.algo
-        return f"{self.config.algo} + {self.config.intrinsic}"
+        bonus = self.config.intrinsic
+        return f"trained, {'no bonus' if bonus == 'none' else bonus}"
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint holds."""

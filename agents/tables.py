@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from curiosity_rl.agents.evaluation import ReturnRow, Row, TutorRow
 
+TUTOR_HEADS = ("pass\nrate", "95 %\ninterval", "skills\nmastered")
+TUTOR_HEADS += ("exercises\nused", "on dis-\ntractors")
+RETURN_HEADS = ("mean\nreturn", "95 %\ninterval", "steps")
+
 
 def print_table(rows: Sequence[Row], title: str, highlight: str = "") -> None:
-    """Print rows as one table on stdout; the row called `highlight` stands out."""
-    table = Table(title=title, title_justify="left")
+    """Print rows as one table on stdout; the row called `highlight` stands out.
+
+    It fits a terminal of 80 columns.
+    """
     tutors = isinstance(rows[0], TutorRow)
-    heads = (
-        ("pass rate", "95 % interval", "skills mastered", "exercises", "distractors")
-        if tutors
-        else ("mean return", "95 % interval", "steps")
-    )
-    table.add_column("tutor" if tutors else "agent")
-    for head in heads:
-        table.add_column(head, justify="right")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("tutor" if tutors else "agent", min_width=24)
+    for head in TUTOR_HEADS if tutors else RETURN_HEADS:
+        table.add_column(head, justify="right", no_wrap=True)
     for row in rows:
         style = "bold" if row.name == highlight else None
         table.add_row(row.name, *_cells(row), style=style)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120  # never fold a row of a log file
+    console = Console(highlight=False)
+    console.width = max(console.width, 80)  # a log file has no width
+    console.print(title, soft_wrap=True)
     console.print(table)
 
 
@@ -37,7 +40,7 @@ def _cells(row: Row) -> list[str]:
         return [f"{row.mean_return:.2f}", interval, f"{row.length:.0f}"]
     return [
         f"{row.pass_rate:.3f}",
-        f"{row.pass_low:.3f} to {row.pass_high:.3f}",
+        f"{row.pass_low:.3f}-{row.pass_high:.3f}",
         f"{row.mastered:.3f}",
         f"{row.exercises:.0f}",
         f"{row.distractors:.3f}",
