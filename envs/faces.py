@@ -70,6 +70,8 @@ class _Lanes:
         return out
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if not self.seeded:
+            raise gym.error.ResetNeeded("call reset before the first step")
         actions = np.asarray(actions)
         if actions.shape[:1] != self.all.shape:
             raise ValueError(
@@ -242,8 +244,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             options: `reset_mask`, `(n,)` bool: reset only these lanes.
 
         Raises:
-            ValueError: If seeds or mask do not have one entry per lane, or a seed is
-                no whole number from 0 to 2**64 - 1.
+            ValueError: If seeds or mask do not have one entry per lane, a seed is no
+                whole number from 0 to 2**64 - 1, or the first reset leaves out lanes.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
         lanes = self._lanes
@@ -254,6 +256,11 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
                 f"{(self.num_envs,)}"
             )
         chosen = lanes.all if mask is None else np.flatnonzero(mask)
+        if not lanes.seeded and len(chosen) < self.num_envs:
+            raise ValueError(
+                "options['reset_mask'] leaves out lanes that have no episode yet; "
+                "reset all lanes first"
+            )
         if seed is not None:
             one = isinstance(seed, int | np.integer)
             seeds = [int(seed) + i for i in range(self.num_envs)] if one else seed
