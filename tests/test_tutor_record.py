@@ -206,12 +206,15 @@ class Journey:
         self.seen: list[dict[str, np.ndarray]] = []
         self.infos: list[dict[str, Any]] = [adapter.reset_info]
         self.mastery: list[np.ndarray] = []
-        for _ in range(budget - 1):
-            recorder.step(rng.integers(activities, size=6))
+        for step in range(1, budget + 1):  # up to the exam and the next student
+            _, _, done, _ = recorder.step(rng.integers(activities, size=6))
+            assert np.all(done == (step == budget))
             self.seen.append(dict(adapter.transition_info))
             info = env.unwrapped.world.step_info(lanes.state)
-            self.mastery.append(info.pop("truth")["mastery"])
+            truth = info.pop("truth")
             self.infos.append(info)
+            if step < budget:
+                self.mastery.append(truth["mastery"])
         batch = recorder.drain()
         self.obs = np.concatenate([first[None], batch.next_obs])
         self.batch = batch
@@ -258,6 +261,7 @@ def assert_same_to_the_tutor(one: Journey, other: Journey) -> None:
     assert {"activity", "outcome", "belief", "belief_before", "goal"} <= one.seen[
         0
     ].keys()
+    assert "truth" not in one.batch.info
     for mine, theirs in zip(one.seen, other.seen, strict=True):
         assert "truth" not in mine
         for key in mine:
