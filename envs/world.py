@@ -52,13 +52,13 @@ class World(Protocol):
     def step_info(self, state: Any) -> dict[str, Any]:
         """Report the step just made: fresh arrays `(n, ...)`, dicts of them nested.
 
-        What only evaluation may know stands under `"truth"`.
+        What only evaluation may know stands under `"truth"`. By default nothing.
         """
-        ...
+        return {}
 
     def reset_info(self, state: Any, lanes: np.ndarray) -> dict[str, Any]:
-        """Report new episodes: fresh arrays `(m, ...)` for these lanes."""
-        ...
+        """Report new episodes: fresh arrays `(m, ...)`. By default nothing."""
+        return {}
 
     def coverage(self, state: Any) -> np.ndarray:
         """Return the visited cell of each lane, `(n,)` int64, flat index."""
