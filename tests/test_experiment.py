@@ -23,7 +23,6 @@ from curiosity_rl.agents.evaluation import as_data
 from curiosity_rl.agents.experiment import build, prepare, run, train
 from curiosity_rl.agents.runs import open_run
 from curiosity_rl.registry import WORLDS
-from curiosity_rl.rewards import make_reward
 
 TUTOR: dict[str, Any] = {
     "env": "tutor-v0",
@@ -162,11 +161,11 @@ def test_training_leaves_torch_threads_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("world", [*WORLDS, "CartPole-v1"])
-def test_presets_are_complete_and_possible(world: str) -> None:
-    config = ExperimentConfig.load(env=world)
+def test_presets_are_complete_and_possible(world: str, tmp_path: Path) -> None:
+    config = ExperimentConfig.load(env=world, log_folder=str(tmp_path))
     assert config.env == world
     assert config.intrinsic != "none"
-    make_reward(config.intrinsic, **config.intrinsic_kwargs)
+    assert prepare(config).model.n_envs == config.n_envs
     namespaced = load_preset(f"curiosity_rl/{world}") | {"env": world}
     assert namespaced == load_preset(world)
 
