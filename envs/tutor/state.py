@@ -51,6 +51,7 @@ class Params(NamedTuple):
     budget: int
     goals: int
     min_unknown: int
+    redraws: int  # students drawn at most, until one has enough unknown skills
     students: int  # size of the pool of students; 0 for a new one every time
     kind: int  # LAYERED or FIXED
     gating: int  # HARD, SOFT or ADDITIVE

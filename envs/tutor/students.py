@@ -11,7 +11,6 @@ from curiosity_rl.envs.rng import STEP, mix, normal, uniform
 from curiosity_rl.envs.tutor.state import ADDITIVE, HARD, LAYERED, NOISY
 from curiosity_rl.jit import kernel
 
-MAX_REDRAWS = 10_000
 _ONE = np.uint64(1)
 _POOL = np.uint64(0x5851F42D4C957F2D)
 _ANSWERS = np.uint64(0x14057B7EF767814F)
@@ -290,7 +289,7 @@ def enrol(i, state, params, slots):
     state.elapsed[i] = 0
     ability = 0.0
     found = False
-    for _ in range(MAX_REDRAWS):
+    for _ in range(params.redraws):
         for k in range(params.activities):
             slots[k] = k
             for p in range(state.parents.shape[2]):

@@ -13,7 +13,6 @@ from curiosity_rl.envs.tutor import curricula, populations, record
 from curiosity_rl.envs.tutor import state as st
 from curiosity_rl.envs.tutor.drawing import draw_student
 from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
-from curiosity_rl.envs.tutor.students import MAX_REDRAWS
 from curiosity_rl.protocols import ActivityLayout
 from curiosity_rl.registry import unknown_name
 
@@ -22,6 +21,9 @@ GRAPHS = {"none": st.NONE, "true": st.TRUE, "noisy": st.NOISY}
 REWARDS = {"exam": st.EXAM, "gain": st.GAIN, "mastery": st.MASTERY}
 PARAMETER_ROWS = ("learn", "guess", "slip")
 TRIAL_LANES = 64
+REDRAWS, TRIAL_REDRAWS = 10_000, 1_000
+"""Draws until a student is given up. The trial allows fewer, so that settings that pass
+it (a student in some 200 draws) do not fail later: odds of e^-40 per episode."""
 
 
 class Tutor:
@@ -143,6 +145,7 @@ class Tutor:
             budget=self.budget,
             goals=_whole("goals", goals, 1, skills),
             min_unknown=_whole("min_unknown", min_unknown, 0, skills),
+            redraws=REDRAWS,
             students=0 if students is None else _whole("students", students, 1, 2**62),
             kind=st.LAYERED if self.curriculum.parents is None else st.FIXED,
             gating=_gating(gating, self.curriculum),
@@ -181,7 +184,8 @@ class Tutor:
     def _try_students(self) -> None:
         trial = self.allocate(TRIAL_LANES)
         trial.rng[:] = np.arange(TRIAL_LANES, dtype=np.uint64)
-        self.reset(trial, np.arange(TRIAL_LANES))
+        few = self.params._replace(redraws=TRIAL_REDRAWS)
+        self._enrol(trial, np.arange(TRIAL_LANES), few)
 
     def allocate(self, lanes: int) -> st.State:
         """Return an empty state of so many lanes."""
@@ -198,12 +202,15 @@ class Tutor:
         Raises:
             ValueError: If no student meets the settings.
         """
-        slots = np.empty(self.params.activities, dtype=np.int64)
+        self._enrol(state, lanes, self.params)
+
+    def _enrol(self, state: st.State, lanes: np.ndarray, params: st.Params) -> None:
+        slots = np.empty(params.activities, dtype=np.int64)
         needed = np.empty((1, state.needed.shape[1]), dtype=np.uint64)
-        if reset_lanes(lanes, state, self.params, slots, needed) >= 0:
+        if reset_lanes(lanes, state, params, slots, needed) >= 0:
             raise ValueError(
-                f"no student with {self.params.min_unknown} unknown skills among those "
-                f"needed for {self.params.goals} goals was found in {MAX_REDRAWS:,} "
+                f"no student with {params.min_unknown} unknown skills among those "
+                f"needed for {params.goals} goals was found in {params.redraws:,} "
                 "draws; lower min_unknown or prior, or raise goals or skills"
             )
 
