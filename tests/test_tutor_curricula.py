@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from curiosity_rl.envs.tutor import curricula
@@ -67,6 +67,7 @@ def test_from_graph_puts_parents_first():
 
 
 @given(some.integers(2, 20), some.randoms(use_true_random=False))
+@settings(deadline=None)
 def test_from_graph_keeps_every_link(count: int, random):
     order = list(range(count))
     random.shuffle(order)
@@ -113,6 +114,7 @@ def test_refused_curricula_say_why(bad, sentence: str):
 
 
 @given(some.text(max_size=12) | some.from_regex(r"(layered|chain|edm2016)-\d+"))
+@settings(deadline=None)
 def test_any_name_is_parsed_or_refused(name: str):
     try:
         c = parse(name)

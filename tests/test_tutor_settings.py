@@ -9,8 +9,9 @@ import gymnasium as gym
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from tutor_reference import lanes_of
 
-from curiosity_rl.envs.tutor.world import Tutor
+from curiosity_rl.envs.tutor.world import TRIAL_REDRAWS, Tutor
 
 ANYTHING = (
     some.none()
@@ -127,10 +128,27 @@ def test_gating_must_suit_the_curriculum():
     ],
 )
 def test_impossible_students_are_refused_in_time(impossible: dict[str, Any]):
+    Tutor()  # compiles, which is not what is timed
     start = time.monotonic()
     with pytest.raises(ValueError, match=r"no student with|whole number from"):
         Tutor(**impossible)
     assert time.monotonic() - start < 60
+
+
+def test_what_is_accepted_is_found_in_a_tenth_of_the_draws_allowed():
+    # a world that is built must not fail in the middle of a run
+    world = Tutor()
+    assert world.params.redraws >= 10 * TRIAL_REDRAWS
+    hard = {"curriculum": "chain-12", "distractors": 0, "min_unknown": 12, "goals": 1}
+    refused = 0
+    for prior in (0.9, 0.97, 0.99, 0.999, 0.9999):
+        try:
+            world = Tutor(prior=prior, **hard)
+        except ValueError:
+            refused += 1
+            continue
+        lanes_of(world, 2000)
+    assert 0 < refused < 5
 
 
 def test_the_refusal_says_what_to_do():
