@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch as th
 from gymnasium import spaces
@@ -12,6 +12,7 @@ from torch import nn
 
 from curiosity_rl.protocols import ActivityLayout
 
+Insight = Literal["none", "odds", "gates"]
 PARENTS = ("parent_1", "parent_2")
 KNOWLEDGE = ("joint_belief", "belief", "success_fast")
 """How well an activity's skill is known, best source first."""
@@ -28,10 +29,9 @@ ODDS_SCALE = 4.0  # brings log-odds to the scale of the other features
 class ActivityNet(nn.Module):
     """Embeds every activity with the same weights; pools them for what is common.
 
-    An activity is described by its own features, by the log-odds of its knowledge and
-    of its least known parent, and with `gates` by soft gates at fixed thresholds:
-    known? all parents known? needed, open and unfinished? Features are looked up by
-    name; what a layout does not hold is left out.
+    An activity is described by its own features and by what `insight` adds to them, see
+    `EquivariantPolicy`. Features are looked up by name; what a layout does not hold is
+    left out.
 
     The actor's output is one logit per activity, `(B, A)`; the critic's is a pooled
     embedding, `(B, 64)`. Permuting the activities permutes the logits and leaves the
@@ -39,12 +39,14 @@ class ActivityNet(nn.Module):
     """
 
     def __init__(
-        self, layout: ActivityLayout, hidden: int, logit_scale: float, gates: bool
+        self, layout: ActivityLayout, hidden: int, logit_scale: float, insight: Insight
     ) -> None:
         super().__init__()
-        self.layout, self.logit_scale, self.gates = layout, logit_scale, gates
+        self.layout, self.logit_scale, self.insight = layout, logit_scale, insight
         names = layout.features
-        self._knowledge = next((n for n in KNOWLEDGE if n in names), None)
+        self._knowledge = None
+        if insight != "none":
+            self._knowledge = next((n for n in KNOWLEDGE if n in names), None)
         self._chosen = next((n for n in CHOSEN if n in names), None)
         self._family = all(name in names for name in PARENTS)
         own = [i for i, name in enumerate(names) if name not in PARENTS]
@@ -58,7 +60,7 @@ class ActivityNet(nn.Module):
         self.register_buffer("centres", centres, persistent=False)
         size = len(own)
         if self._knowledge is not None:
-            size += 3 + len(self._second) + 3 * gates * len(THRESHOLDS)
+            size += 3 + len(self._second) + 3 * (insight == "gates") * len(THRESHOLDS)
         self.first = nn.Linear(size, hidden)
         self.time = nn.Linear(1, hidden, bias=False)
         self.second = nn.Linear(hidden, hidden)
@@ -120,7 +122,7 @@ class ActivityNet(nn.Module):
         parent = self._least_known_parent(features, odds)
         others = [th.logit(self._column(features, n), 1e-3) for n in self._second]
         plain = th.stack([odds, parent, chosen * odds, *others], dim=-1) / ODDS_SCALE
-        if not self.gates:
+        if self.insight != "gates":
             return [plain]
         known = th.sigmoid(GATE_SLOPE * (odds[..., None] - self.centres))
         opened = th.sigmoid(GATE_SLOPE * (parent[..., None] - self.centres))
@@ -175,7 +177,7 @@ class EquivariantPolicy(ActorCriticPolicy):
         layout: ActivityLayout,
         hidden: int = 32,
         logit_scale: float = 5.0,
-        gates: bool = False,
+        insight: Insight = "odds",
         ortho_init: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -189,14 +191,18 @@ class EquivariantPolicy(ActorCriticPolicy):
             layout: Where the features stand.
             hidden: Width of an activity's embedding.
             logit_scale: Factor on the logits: how fast the policy can become sure.
-            gates: Describe activities by soft gates too: known? parents known? needed,
-                open and unfinished? That is most of a good hand-made rule.
+            insight: What the network works out from the features before it learns:
+                `none`; `odds`: log-odds of each skill and of its least known parent,
+                and for the critic how far the exam is; `gates`: soft gates too (known?
+                parents known? needed, open and unfinished?), which is most of a good
+                hand-made rule.
             ortho_init: As in `ActorCriticPolicy`; orthogonal weights would also
                 overwrite the uniform first policy.
             **kwargs: As in `ActorCriticPolicy`.
 
         Raises:
-            ValueError: If the spaces are not those of the layout.
+            ValueError: If the spaces are not those of the layout, or `insight` is
+                none of these.
         """
         if observation_space.shape != (layout.size,):
             raise ValueError(
@@ -211,8 +217,13 @@ class EquivariantPolicy(ActorCriticPolicy):
                 f"the layout has {layout.activities} activities, the action space is "
                 f"{action_space}; it must be Discrete({layout.activities})"
             )
+        if insight not in get_args(Insight):
+            raise ValueError(
+                f"insight is {insight!r}; allowed are {', '.join(get_args(Insight))}"
+            )
         self.layout, self.hidden = layout, hidden
-        self.logit_scale, self.gates = logit_scale, gates
+        self.logit_scale = logit_scale
+        self.insight: Insight = insight
         super().__init__(
             observation_space,
             action_space,
@@ -223,7 +234,7 @@ class EquivariantPolicy(ActorCriticPolicy):
         )
 
     def _build_mlp_extractor(self) -> None:
-        net: Any = ActivityNet(self.layout, self.hidden, self.logit_scale, self.gates)
+        net: Any = ActivityNet(self.layout, self.hidden, self.logit_scale, self.insight)
         self.mlp_extractor = net
 
     def _build(self, lr_schedule: Schedule) -> None:
@@ -241,7 +252,7 @@ class EquivariantPolicy(ActorCriticPolicy):
             "layout": self.layout,
             "hidden": self.hidden,
             "logit_scale": self.logit_scale,
-            "gates": self.gates,
+            "insight": self.insight,
         }
 
 
