@@ -62,6 +62,17 @@ def mastered(world: Tutor, state: Any) -> np.ndarray:
     return world.step_info(state)["truth"]["mastery"]
 
 
+def depths(parents: np.ndarray) -> np.ndarray:
+    """Length of the path over first parents, `(n, A)`; -1 where it never ends."""
+    depth = np.full(parents.shape[:2], -1)
+    first = parents[..., 0]
+    rows = np.arange(len(parents))[:, None]
+    for d in range(parents.shape[1] + 1):
+        before = depth[rows, np.maximum(first, 0)] == d - 1
+        depth[(first < 0 if d == 0 else (first >= 0) & before) & (depth < 0)] = d
+    return depth
+
+
 class Student:
     """Answers, learns and forgets by the rules of the docstring."""
 
