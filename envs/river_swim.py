@@ -23,11 +23,10 @@ class State(NamedTuple):
 
 @kernel
 def step_all(actions, state, goal, rewards):
-    """Move every swimmer; `goal` is the last place."""
+    """Move every swimmer; `goal` is the last place, rewards start at 0."""
     for i in range(actions.shape[0]):
         state.rng[i] += STEP
         place, luck = state.place[i], uniform(state.rng[i])
-        rewards[i] = 0.0
         if actions[i] == 0:
             rewards[i] = BANK_REWARD if place == 0 else 0.0
             state.place[i] = max(place - 1, 0)
@@ -65,11 +64,11 @@ class RiverSwim(World):
     """
 
     reward_range = (0.0, GOAL_REWARD)
-    action_space = Discrete(2)
 
     def __init__(self, size: int = 6) -> None:
         if not isinstance(size, int) or not 2 <= size <= 1000:
             raise ValueError(f"got size={size!r}; it is a whole number from 2 to 1000")
+        self.action_space = Discrete(2)
         self.observation_space = Box(0.0, 1.0, (size,), np.float32)
         self.coverage_shape = (size,)
 
@@ -80,7 +79,7 @@ class RiverSwim(World):
         state.place[lanes] = 0
 
     def step(self, state: State, actions: np.ndarray, out: np.ndarray) -> Any:
-        rewards = np.empty(len(actions))
+        rewards = np.zeros(len(actions))
         step_all(actions, state, self.coverage_shape[0] - 1, rewards)
         self.observe(state, np.arange(len(actions)), out)
         return rewards, np.zeros(len(actions), dtype=np.bool_)
