@@ -6,6 +6,7 @@ They know nothing of any world; its rules stand once, in the world's kernel.
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Any
 
 import gymnasium as gym
@@ -38,11 +39,23 @@ def make_world(world: str, settings: dict[str, Any]) -> World:
     return cls(**settings)
 
 
+def describe(world: str, settings: dict[str, Any]) -> str:
+    """Name a world and all of its settings, so that two can be compared."""
+    bound = inspect.signature(load(world)).bind(**settings)
+    bound.apply_defaults()
+    plain = json.dumps(
+        bound.arguments,
+        default=lambda x: x.item() if isinstance(x, np.generic) else repr(x),
+    )
+    return f"{world} {plain}"
+
+
 class _Lanes:
     """A world and its lanes: what the two faces have in common."""
 
     def __init__(self, world: str, lanes: int, settings: dict[str, Any]) -> None:
         self.world = make_world(world, settings)
+        self.described = describe(world, settings)
         self.state = self.world.allocate(lanes)
         self.all = np.arange(lanes)
         self.seeded = False
@@ -96,16 +109,21 @@ class _Lanes:
 
     def get_state(self) -> dict[str, Any]:
         fields = {k: v.copy() for k, v in self.state._asdict().items()}
-        return {"fields": fields, "seeded": self.seeded}
+        return {"fields": fields, "seeded": self.seeded, "world": self.described}
 
     def set_state(self, state: dict[str, Any]) -> None:
+        if state.get("world") != self.described:
+            raise ValueError(
+                f"got a state of {state.get('world')}; this is {self.described}: "
+                "restore into a world with the same settings"
+            )
         for name, array in self.state._asdict().items():
             given = state["fields"].get(name)
             if given is None or given.shape != array.shape:
                 shape = None if given is None else given.shape
                 raise ValueError(
                     f"state field {name!r} has shape {shape}, this world needs "
-                    f"{array.shape}; restore into a world with the same settings"
+                    f"{array.shape}; restore into as many lanes, with the same settings"
                 )
         for name, array in self.state._asdict().items():
             array[...] = state["fields"][name]
@@ -331,6 +349,11 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         Raises:
             ValueError: If the state belongs to a world with other settings.
         """
+        if np.shape(state.get("elapsed", ())) != (self.num_envs,):
+            raise ValueError(
+                f"got no state of {self.num_envs} lanes of a vector environment; "
+                "restore into as many lanes, with the same settings"
+            )
         self._lanes.set_state(state)
         self._elapsed[...] = state["elapsed"]
 
