@@ -24,28 +24,26 @@ class Variant:
     Attributes:
         intrinsic: Short name of the bonus.
         kwargs: Its settings.
-        coef: Its weight; None for the preset's.
     """
 
     intrinsic: str
     kwargs: Mapping[str, Any]
-    coef: float | None = None
 
 
 VARIANTS: dict[str, Variant] = {
     "none": Variant("none", {}),
-    "belief-progress, exam": Variant(
-        "belief-progress", {"mask": "goal", "potential": "product"}, 5.0
+    "belief-progress, log-odds, needed": Variant(
+        "belief-progress", {"mask": "needed", "potential": "log-odds"}
     ),
-    "belief-progress, needed": Variant("belief-progress", {"mask": "needed"}, 1.0),
-    "belief-progress": Variant("belief-progress", {}, 1.0),
-    "belief-gain, needed": Variant("belief-gain", {"mask": "needed"}, 1.0),
-    "belief-gain": Variant("belief-gain", {}, 1.0),
-    "skill-progress, signed": Variant("skill-progress", {"kind": "signed"}, 1.0),
-    "skill-progress, beta": Variant("skill-progress", {"kind": "beta"}, 1.0),
-    "skill-progress, positive": Variant("skill-progress", {"kind": "positive"}, 1.0),
-    "rnd": Variant("rnd", {}, 1.0),
-    "count": Variant("count", {}, 1.0),
+    "belief-progress, log-odds": Variant("belief-progress", {"potential": "log-odds"}),
+    "belief-progress, needed": Variant("belief-progress", {"mask": "needed"}),
+    "belief-progress": Variant("belief-progress", {}),
+    "belief-gain": Variant("belief-gain", {}),
+    "skill-progress, signed": Variant("skill-progress", {"kind": "signed"}),
+    "skill-progress, beta": Variant("skill-progress", {"kind": "beta"}),
+    "skill-progress, positive": Variant("skill-progress", {"kind": "positive"}),
+    "rnd": Variant("rnd", {}),
+    "count": Variant("count", {}),
 }
 """Bonuses to compare in tutor worlds, by label."""
 
@@ -148,7 +146,6 @@ def variant_config(
         base,
         intrinsic=variant.intrinsic,
         intrinsic_kwargs=dict(variant.kwargs),
-        coef=base.coef if variant.coef is None else variant.coef,
         seed=seed,
         name="",
     )

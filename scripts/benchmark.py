@@ -190,6 +190,8 @@ def bonuses(
     seeds: int = 5,
     jobs: int = 2,
     variants: tuple[str, ...] = (),
+    insight: str = "none",
+    coef: float = 1.0,
     file: str = "docs/bonuses.csv",
     log_folder: str = "runs/bonuses",
 ) -> None:
@@ -201,6 +203,8 @@ def bonuses(
         seeds: Number of seeds, from 0.
         jobs: Processes at a time.
         variants: Labels of bonuses; empty for all.
+        insight: What the network is told: none, odds or gates.
+        coef: Weight of the bonus.
         file: CSV file of outcomes.
         log_folder: Folder of the runs.
     """
@@ -213,6 +217,8 @@ def bonuses(
         range(seeds),
         Path(file),
         jobs,
+        coef=coef,
+        policy_kwargs={"insight": insight},
         log_folder=log_folder,
     )
     print(markdown(outcomes))
