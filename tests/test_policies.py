@@ -120,6 +120,35 @@ def test_least_known_parent_by_hand() -> None:
         th.testing.assert_close(least[:, slot], expected)
 
 
+@pytest.mark.parametrize("insight", ["none", "odds", "gates"])
+def test_insight_keeps_the_symmetry(insight: str) -> None:
+    layout = ActivityLayout(A, SHOWN)
+    net = EquivariantPolicy(
+        spaces.Box(-20, 20, (layout.size,), np.float32),
+        spaces.Discrete(A),
+        lambda _: 1e-3,
+        layout=layout,
+        insight=insight,  # type: ignore[arg-type]
+    )
+    first = net.mlp_extractor.first.in_features
+    assert first == len(SHOWN) - 2 + {"none": 0, "odds": 4, "gates": 16}[insight]
+    logits, values = outputs(net, observations(layout, PARENTS))
+    assert logits.shape == (7, A)
+    assert values.shape == (7, 1)
+
+
+def test_refuses_another_insight() -> None:
+    layout = ActivityLayout(A, SHOWN)
+    with pytest.raises(ValueError, match="none, odds, gates"):
+        EquivariantPolicy(
+            spaces.Box(-20, 20, (layout.size,), np.float32),
+            spaces.Discrete(A),
+            lambda _: 1e-3,
+            layout=layout,
+            insight="all",  # type: ignore[arg-type]
+        )
+
+
 def test_starts_uniform() -> None:
     layout = ActivityLayout(A, SHOWN)
     net = EquivariantPolicy(
