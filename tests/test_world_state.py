@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import inspect
+import itertools
 import json
 import pickle
 from collections.abc import Callable
@@ -128,6 +129,9 @@ def test_returned_arrays_are_never_reused(name: str):
         assert_same(result, twin)
         scribble(twin)
     assert_same(held, copies)
+    numbers = [a for a in arrays_in(held[HORIZON - 1]) if not is_objects(a)]
+    pairs = itertools.combinations(numbers, 2)
+    assert not any(np.may_share_memory(a, b) for a, b in pairs)
     one = single(name).unwrapped
     start = one.reset(seed=SEED)
     kept = copy.deepcopy(start)
