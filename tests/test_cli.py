@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from curiosity_rl.agents.cli import evaluate_main, main, train_main
+from curiosity_rl.agents.config import load_preset
 from curiosity_rl.agents.runs import open_run
 
 ROOT = Path(__file__).parents[1]
@@ -110,7 +111,8 @@ def test_settings_come_from_preset_then_file_then_flags(tmp_path: Path) -> None:
     assert config.env_kwargs == {"budget": 9, "goals": 2}
     assert config.n_envs == 6
     assert config.algo_kwargs["learning_rate"] == 1e-4
-    assert config.algo_kwargs["gamma"] == 0.995  # the preset's
+    preset = load_preset("tutor-v0")["algo_kwargs"]
+    assert config.algo_kwargs["clip_range"] == preset["clip_range"] != 0.2
     assert config.stagger  # the preset's
 
 

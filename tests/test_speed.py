@@ -13,6 +13,7 @@ def test_idle_lanes_do_nothing():
     first, _ = lanes.reset()
     one = lanes.step(np.zeros(3, int))
     other = lanes.step(np.full(3, 5))
+    assert lanes.layout is not None
     assert first.shape == one[0].shape == (3, lanes.layout.size)
     assert one is other
     assert not one[2].any()
