@@ -95,7 +95,7 @@ def _train(args: Sequence[str]) -> None:
         f"{result.timing['evaluation_seconds']:.0f} s"
     )
     print(f"run: {result.folder.path}")
-    print(f"again: python scripts/evaluate.py {result.folder.path}")
+    print(f"again: curiosity-rl evaluate {result.folder.path}")
     print(f"dashboard: tensorboard --logdir {config.log_folder}")
 
 
@@ -109,14 +109,14 @@ def _evaluate(args: Sequence[str]) -> None:
     from curiosity_rl.agents.experiment import build
     from curiosity_rl.agents.runs import open_run
     from curiosity_rl.agents.tables import print_table
-    from curiosity_rl.agents.worlds import make_lanes
+    from curiosity_rl.agents.worlds import find_world, make_lanes
     from curiosity_rl.tracking.progress import Progress
 
     if not Path(name).exists():
-        from gymnasium.envs.registration import registry
-
-        if name.rpartition(":")[2] not in registry:
-            open_run(name)  # says what a run is
+        try:
+            find_world(name)
+        except ValueError as error:
+            raise ValueError(f"{name!r} is no run folder, and {error}") from error
         kwargs = given["env_kwargs"] or {}
         make_lanes(name, kwargs, 1).close()
         with Progress("evaluating", 100, "%", given["progress"]) as progress:

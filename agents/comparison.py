@@ -54,7 +54,9 @@ class Outcome:
 
     Attributes:
         env: World.
+        insight: What the network was told; see `EquivariantPolicy`.
         variant: Label of the bonus.
+        coef: Weight of the bonus; 0 for none.
         steps: Training steps.
         seed: Seed of the run.
         pass_rate: Share of students that passed the exam.
@@ -64,7 +66,9 @@ class Outcome:
     """
 
     env: str
+    insight: str
     variant: str
+    coef: float
     steps: int
     seed: int
     pass_rate: float
@@ -73,8 +77,8 @@ class Outcome:
     steps_per_second: float
 
 
-def chosen(labels: Sequence[str]) -> dict[str, Variant]:
-    """Return the variants with these labels; all if there are none.
+def chosen(labels: Sequence[str], env: str = "") -> dict[str, Variant]:
+    """Return the variants with these labels; if there are none, all that fit the world.
 
     Raises:
         ValueError: If a label is unknown.
@@ -82,7 +86,14 @@ def chosen(labels: Sequence[str]) -> dict[str, Variant]:
     for label in labels:
         if label not in VARIANTS:
             raise ValueError(unknown_name("variant", label, VARIANTS))
-    return {label: VARIANTS[label] for label in labels or VARIANTS}
+    if labels:
+        return {label: VARIANTS[label] for label in labels}
+    blind = "blind" in env
+    return {
+        label: variant
+        for label, variant in VARIANTS.items()
+        if not (blind and variant.kwargs.get("mask") == "needed")
+    }
 
 
 def compare(
@@ -92,6 +103,8 @@ def compare(
     seeds: Sequence[int],
     file: Path,
     jobs: int = 2,
+    insight: str = "none",
+    coef: float = 1.0,
     **settings: Any,
 ) -> list[Outcome]:
     """Train every variant with every seed; append each outcome to a CSV file.
@@ -105,27 +118,37 @@ def compare(
         seeds: Seeds.
         file: CSV file of outcomes.
         jobs: Processes at a time.
+        insight: What the network is told.
+        coef: Weight of the bonus.
         settings: Other settings of `ExperimentConfig`.
 
     Returns:
-        All outcomes of this world and budget that the file holds then.
+        All outcomes of this world, network and budget that the file holds then.
     """
-    variants = chosen(labels)
     base = ExperimentConfig.load(
-        env=env, n_timesteps=n_timesteps, progress=False, **settings
+        env=env,
+        n_timesteps=n_timesteps,
+        policy_kwargs={"insight": insight},
+        progress=False,
+        **settings,
     )
-    done = {(o.env, o.variant, o.steps, o.seed) for o in read(file)}
+    done = {_key(outcome) for outcome in read(file)}
     plan = [
-        (label, variant_config(base, variant, seed))
+        (label, variant_config(base, variant, coef, seed))
         for seed in seeds
-        for label, variant in variants.items()
-        if (env, label, n_timesteps, seed) not in done
+        for label, variant in chosen(labels, env).items()
     ]
+    plan = [run for run in plan if _planned(*run) not in done]
+    failed: list[Exception] = []
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context) as pool:
         waiting = [pool.submit(play, label, config) for label, config in plan]
         for number, future in enumerate(as_completed(waiting), 1):
-            outcome = future.result()
+            try:
+                outcome = future.result()
+            except Exception as error:
+                failed.append(error)
+                continue
             append(file, outcome)
             print(
                 f"[{number}/{len(plan)}] {env} {outcome.steps:,} steps, "
@@ -135,17 +158,21 @@ def compare(
                 f"{outcome.steps_per_second:,.0f} steps/s",
                 flush=True,
             )
-    return [o for o in read(file) if o.env == env and o.steps == n_timesteps]
+    if failed:
+        raise failed[0]
+    kind = (env, insight, n_timesteps)
+    return [o for o in read(file) if (o.env, o.insight, o.steps) == kind]
 
 
 def variant_config(
-    base: ExperimentConfig, variant: Variant, seed: int
+    base: ExperimentConfig, variant: Variant, coef: float, seed: int
 ) -> ExperimentConfig:
     """Return the configuration of one run of a comparison."""
     return replace(
         base,
         intrinsic=variant.intrinsic,
         intrinsic_kwargs=dict(variant.kwargs),
+        coef=0.0 if variant.intrinsic == "none" else coef,
         seed=seed,
         name="",
     )
@@ -157,16 +184,31 @@ def play(label: str, config: ExperimentConfig) -> Outcome:
 
     result = run(prepare(config), baselines=False)
     row = asdict(result.rows[0])
+    env, insight, _, coef, steps, seed = _planned(label, config)
     return Outcome(
-        env=config.env,
+        env=env,
+        insight=insight,
         variant=label,
-        steps=config.n_timesteps,
-        seed=config.seed,
+        coef=coef,
+        steps=steps,
+        seed=seed,
         pass_rate=row["pass_rate"],
         mastered=row["mastered"],
         distractors=row["distractors"],
         steps_per_second=result.timing["steps_per_second"],
     )
+
+
+def _planned(label: str, config: ExperimentConfig) -> tuple[Any, ...]:
+    """Return what tells this run from all others of a file."""
+    insight = config.policy_kwargs["insight"]
+    steps, seed = config.n_timesteps, config.seed
+    return config.env, insight, label, config.coef, steps, seed
+
+
+def _key(outcome: Outcome) -> tuple[Any, ...]:
+    o = outcome
+    return o.env, o.insight, o.variant, o.coef, o.steps, o.seed
 
 
 def read(file: Path) -> list[Outcome]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,12 @@ from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.building import as_sentence, make_bonus, make_model
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.evaluation import Row, TutorRow, as_data, evaluate
-from curiosity_rl.agents.runs import RunFolder, check_writable, create_run
+from curiosity_rl.agents.runs import (
+    RunFolder,
+    check_writable,
+    create_run,
+    folder_name,
+)
 from curiosity_rl.agents.worlds import make_lanes
 from curiosity_rl.checkpoint import load_model_state, model_state, weights_sha256
 from curiosity_rl.protocols import IntrinsicReward
@@ -136,7 +142,7 @@ def prepare(config: ExperimentConfig) -> Experiment:
     Raises:
         ValueError: If anything in the configuration is not possible.
     """
-    check_writable(config.log_folder)
+    check_writable(Path(config.log_folder) / folder_name(config.env))
     experiment = build(config)
     lanes: VecEnv = VectorEnvAdapter(make_lanes(config.env, config.env_kwargs, 1), [0])
     if config.intrinsic != "none":

@@ -13,7 +13,7 @@ from torch import nn
 from curiosity_rl.protocols import ActivityLayout
 
 Insight = Literal["none", "odds", "gates"]
-PARENTS = ("parent_1", "parent_2")
+PARENT = "parent_"
 KNOWLEDGE = ("joint_belief", "belief", "success_fast")
 """How well an activity's skill is known, best source first."""
 CHOSEN = ("needed", "goal")
@@ -48,8 +48,8 @@ class ActivityNet(nn.Module):
         if insight != "none":
             self._knowledge = next((n for n in KNOWLEDGE if n in names), None)
         self._chosen = next((n for n in CHOSEN if n in names), None)
-        self._family = all(name in names for name in PARENTS)
-        own = [i for i, name in enumerate(names) if name not in PARENTS]
+        self._parents = [name for name in names if name.startswith(PARENT)]
+        own = [i for i, name in enumerate(names) if name not in self._parents]
         self._second = [
             n for n in KNOWLEDGE[1:2] if n in names and n != self._knowledge
         ]
@@ -104,7 +104,7 @@ class ActivityNet(nn.Module):
             else self._column(features, self._chosen)
         )
         parts = [features[..., self.own]]
-        summary = th.zeros_like(features[:, :4, 0])
+        summary = features.new_zeros(len(features), 4)
         if self._knowledge is not None:
             known = self._column(features, self._knowledge)
             odds = th.logit(known, 1e-3)
@@ -130,14 +130,15 @@ class ActivityNet(nn.Module):
 
     def _least_known_parent(self, features: th.Tensor, odds: th.Tensor) -> th.Tensor:
         """Log-odds of the least known parent, `(B, A)`."""
-        if not self._family:
+        if not self._parents:
             return th.full_like(odds, NO_PARENT)
         size, activities = odds.shape
         # (slot + 1) / A, and 0 for none: 0 picks the column put in front.
-        slots = th.stack([self._column(features, name) for name in PARENTS], dim=-1)
+        columns = [self._column(features, name) for name in self._parents]
+        slots = th.stack(columns, dim=-1)
         slots = (slots * activities).round().long().reshape(size, -1)
         padded = th.cat([th.full_like(odds[:, :1], NO_PARENT), odds], dim=1)
-        return padded.gather(1, slots).reshape(size, activities, 2).amin(dim=2)
+        return padded.gather(1, slots).reshape(size, activities, -1).amin(dim=2)
 
     def _summary(
         self,
@@ -147,7 +148,7 @@ class ActivityNet(nn.Module):
         chosen: th.Tensor,
     ) -> th.Tensor:
         """What the exam's value rests on, `(B, 4)`."""
-        goals = self._column(features, "goal" if "goal" in self.layout.features else "")
+        goals = self._column(features, "goal")
         passing = th.where(goals > 0, known, 1.0).prod(dim=1)
         share = chosen.mean(dim=1)
         level = _mean(known[..., None], chosen[..., None])[:, 0]
@@ -155,8 +156,6 @@ class ActivityNet(nn.Module):
         return th.stack([level, passing, share, depth], dim=-1)
 
     def _column(self, features: th.Tensor, name: str) -> th.Tensor:
-        if not name:
-            return th.zeros_like(features[..., 0])
         return features[..., self.layout.features.index(name)]
 
 

@@ -13,6 +13,7 @@ from gymnasium.vector import VectorEnv
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.experiment import build
 from curiosity_rl.agents.worlds import make_lanes
+from curiosity_rl.tracking.callback import TrackingCallback
 
 
 class IdleLanes(VectorEnv[Any, Any, Any]):
@@ -73,7 +74,9 @@ def training_speed(
         for turn in range(rounds + 1):
             for label, experiment in (("world", real), ("idle", idle)):
                 start = time.process_time()
-                experiment.model.learn(steps, reset_num_timesteps=False)
+                experiment.model.learn(
+                    steps, TrackingCallback(), reset_num_timesteps=False
+                )
                 if turn > 0:  # the first round compiles and allocates
                     times[label].append(time.process_time() - start)
     finally:

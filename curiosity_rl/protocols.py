@@ -54,7 +54,7 @@ class IntrinsicReward(Protocol):
     `compute` is called once per transition, in time order. It pays and never learns:
     all it may move is per-lane episode memory. `update` moves everything else (models,
     counts, running statistics). An adapter calls `compute`, then `update`, once per
-    rollout or step; `T = 1` and `T = n_steps` give the same numbers.
+    rollout or step. Between two updates, `T = 1` and `T = n_steps` give equal numbers.
     """
 
     def compute(self, batch: Transitions) -> np.ndarray:

@@ -217,8 +217,8 @@ def bonuses(
         range(seeds),
         Path(file),
         jobs,
-        coef=coef,
-        policy_kwargs={"insight": insight},
+        insight,
+        coef,
         log_folder=log_folder,
     )
     print(markdown(outcomes))

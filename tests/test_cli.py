@@ -142,7 +142,7 @@ def test_help_is_instant_and_imports_no_torch(script: str) -> None:
         times.append(time.perf_counter() - start)
         assert done.returncode == 0, done.stderr
         assert "default" in done.stdout
-    assert min(times) < 3.0  # 0.6 s alone; other tests run beside this one
+    assert min(times) < 10.0  # 0.6 s alone; other tests run beside this one
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from curiosity_rl.agents.comparison import (
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.rewards import make_reward
 
-OUTCOME = Outcome("tutor-v0", "rnd", 1000, 0, 0.25, 0.5, 0.125, 4000.0)
+OUTCOME = Outcome("tutor-v0", "odds", "rnd", 0.2, 1000, 0, 0.25, 0.5, 0.125, 4000.0)
 
 
 def test_outcomes_survive_the_file(tmp_path):
@@ -47,10 +47,19 @@ def test_table_golden():
 def test_every_variant_can_be_made():
     base = ExperimentConfig.load(env="tutor-v0")
     for variant in VARIANTS.values():
-        config = variant_config(base, variant, seed=3)
+        config = variant_config(base, variant, coef=0.5, seed=3)
         assert config.seed == 3
+        assert config.coef == (0.5 if config.intrinsic != "none" else 0.0)
         if config.intrinsic != "none":
             make_reward(config.intrinsic, **config.intrinsic_kwargs)
+
+
+def test_masks_stay_out_of_the_blind_world():
+    assert chosen([], "tutor-v0") == VARIANTS
+    blind = chosen([], "tutor-blind-v0")
+    assert set(blind) < set(VARIANTS)
+    assert "belief-progress" in blind
+    assert all(v.kwargs.get("mask") != "needed" for v in blind.values())
 
 
 def test_unknown_variant():
@@ -60,7 +69,7 @@ def test_unknown_variant():
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_runs_are_played_once(tmp_path, capsys):
-    def again(labels):
+    def again(labels, **settings):
         return compare(
             "tutor-v0",
             labels,
@@ -71,10 +80,12 @@ def test_runs_are_played_once(tmp_path, capsys):
             n_envs=16,
             eval_students=20,
             log_folder=str(tmp_path / "runs"),
+            **settings,
         )
 
     first = again(["none"])
-    assert [(o.variant, o.steps, o.seed) for o in first] == [("none", 320, 0)]
+    found = [(o.variant, o.coef, o.steps, o.seed) for o in first]
+    assert found == [("none", 0.0, 320, 0)]
     assert 0 <= first[0].pass_rate <= 1
     assert 0 < first[0].mastered < 1
     assert 0 < first[0].distractors < 1
@@ -82,3 +93,5 @@ def test_runs_are_played_once(tmp_path, capsys):
     assert both[0] == first[0]
     assert [o.variant for o in both] == ["none", "count"]
     assert capsys.readouterr().out.count("steps/s") == 2
+    other = again(["count"], insight="odds")
+    assert [(o.insight, o.variant) for o in other] == [("odds", "count")]

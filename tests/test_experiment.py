@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch as th
 import yaml
-from gymnasium.envs.registration import registry
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from curiosity_rl.agents.config import (
@@ -168,13 +167,6 @@ def test_presets_are_complete_and_possible(world: str, tmp_path: Path) -> None:
     assert prepare(config).model.n_envs == config.n_envs
     namespaced = load_preset(f"curiosity_rl/{world}") | {"env": world}
     assert namespaced == load_preset(world)
-
-
-def test_presets_name_only_known_worlds() -> None:
-    folder = Path(__file__).parents[1] / "agents" / "presets"
-    names = {path.stem for path in folder.glob("*.yaml")}
-    assert names == {*WORLDS, "default"}
-    assert names - {"default"} <= set(registry)
 
 
 def test_settings_merge_key_by_key_unless_their_owner_changes() -> None:

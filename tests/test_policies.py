@@ -30,16 +30,17 @@ LAYOUTS = {
 
 
 def observations(layout: ActivityLayout, parents: np.ndarray) -> np.ndarray:
-    """Random observations `(B, A * F + 1)` with the given parents `(A, 2)`, -1 none."""
-    rng, size = np.random.default_rng(0), 7
-    features = rng.random((size, A, len(layout.features)), np.float32)
+    """Random observations `(B, A * F + 1)` with the given parents `(A, P)`, -1 none."""
+    rng, size, many = np.random.default_rng(0), 7, layout.activities
+    features = rng.random((size, many, len(layout.features)), np.float32)
     for name in ("goal", "needed"):
         if name in layout.features:
-            features[..., layout.features.index(name)] = rng.random((size, A)) < 0.5
-    for column, name in enumerate(("parent_1", "parent_2")):
+            features[..., layout.features.index(name)] = rng.random((size, many)) < 0.5
+    for column in range(parents.shape[1]):
+        name = f"parent_{column + 1}"
         if name in layout.features:
             index = layout.features.index(name)
-            features[..., index] = (parents[:, column] + 1) / A
+            features[..., index] = (parents[:, column] + 1) / many
     time = rng.random((size, 1), np.float32)
     return np.concatenate([features.reshape(size, -1), time], axis=1)
 
@@ -135,6 +136,32 @@ def test_insight_keeps_the_symmetry(insight: str) -> None:
     logits, values = outputs(net, observations(layout, PARENTS))
     assert logits.shape == (7, A)
     assert values.shape == (7, 1)
+
+
+@pytest.mark.parametrize("insight", ["none", "odds"])
+def test_two_activities_are_enough(insight: str) -> None:
+    layout = ActivityLayout(2, SHOWN)
+    net = EquivariantPolicy(
+        spaces.Box(-20, 20, (layout.size,), np.float32),
+        spaces.Discrete(2),
+        lambda _: 1e-3,
+        layout=layout,
+        insight=insight,  # type: ignore[arg-type]
+    )
+    obs = observations(layout, np.array([[-1, -1], [0, -1]]))
+    assert outputs(net, obs)[0].shape == (7, 2)
+
+
+def test_three_parents_count() -> None:
+    layout = ActivityLayout(A, (*SHOWN, "parent_3"))
+    net = policy(layout).mlp_extractor
+    parents = np.full((A, 3), -1)
+    parents[5] = [0, 1, 2]
+    obs = th.as_tensor(observations(layout, parents))
+    features, _ = layout.split(obs)
+    odds = th.arange(7.0 * A).reshape(7, A).flip(1)  # the last parent is least known
+    least = net._least_known_parent(features, odds)
+    th.testing.assert_close(least[:, 5], odds[:, 2])
 
 
 def test_refuses_another_insight() -> None:

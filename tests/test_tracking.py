@@ -29,7 +29,10 @@ class Spy(BaseCallback):
 
     def _on_step(self) -> bool:
         if self.n_calls % SAMPLE_EVERY == 0:
-            self.cells.extend(self.world.coverage().tolist())
+            going = ~self.locals["dones"]
+            known = self.world.coverage() % 3  # of 2 skills: 0, 1 or 2
+            cells = self.locals["actions"] * 3 + known
+            self.cells.extend(cells[going].tolist())
         infos = self.locals["infos"]
         for info, reward in zip(infos, self.locals["rewards"], strict=True):
             if "truth" in info and not info["TimeLimit.truncated"]:

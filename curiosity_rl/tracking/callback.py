@@ -31,7 +31,8 @@ class TrackingCallback(BaseCallback):
 
     Tags: `tutor/pass_rate`, `tutor/goals_known`, `tutor/skills_known` (at the exam,
     over the last `EPISODES` training episodes; an episode that was cut short does not
-    count); `coverage/cells` (cells ever seen), `coverage/share` (of the table),
+    count); `coverage/cells` (cells seen; every `SAMPLE_EVERY`-th step is looked at),
+    `coverage/share` (of the table),
     `coverage/entropy` (of the visits so far, in bits); `time/steps_per_second` since
     the last rollout; and with the wrapper door `rollout/intrinsic_reward_mean` and
     `intrinsic/...`.
@@ -59,7 +60,9 @@ class TrackingCallback(BaseCallback):
 
     def _on_step(self) -> bool:
         if self.visits is not None and self.n_calls % SAMPLE_EVERY == 0:
-            np.add.at(self.visits, self._world.coverage(), 1)
+            # A lane that has just ended already shows the start of its next episode.
+            going = ~self.locals["dones"]
+            np.add.at(self.visits, self._world.coverage()[going], 1)
         infos = self.locals["infos"]
         for lane in np.flatnonzero(self.locals["dones"]).tolist():
             self._examine(infos[lane])

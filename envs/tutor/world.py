@@ -90,8 +90,8 @@ class Tutor:
         curriculum: `layered-K`, `chain-K`, `edm2016-0` to `edm2016-4`, or a mapping
             from each skill's name to the names of its prerequisites.
         population: `assistments` (fits to real answers) or `textbook`.
-        students: Draw from a fixed pool of so many students; None for a new one
-            every episode.
+        students: Draw from a fixed pool of so many students, in training and in
+            evaluation alike; None for a new one every episode.
         budget: Exercises per episode.
         goals: Skills in the exam.
         distractors: Activities that nobody can learn.
