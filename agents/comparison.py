@@ -252,13 +252,13 @@ def markdown(outcomes: Iterable[Outcome]) -> str:
     ]
     for variant, group in sorted(groups.items(), key=lambda g: -_mean(g[1])):
         rates = [o.pass_rate for o in group]
-        half = 0.0
+        mean, interval = _mean(group), "-"
         if len(rates) > 1:
             half = float(stats.sem(rates) * stats.t.ppf(0.975, len(rates) - 1))
-        mean = _mean(group)
+            interval = f"{max(mean - half, 0):.3f} to {min(mean + half, 1):.3f}"
         lines.append(
-            f"| {variant} | {mean:.3f} | {max(mean - half, 0):.3f} to "
-            f"{min(mean + half, 1):.3f} | {' '.join(f'{r:.3f}' for r in rates)} | "
+            f"| {variant} | {mean:.3f} | {interval} | "
+            f"{' '.join(f'{r:.3f}' for r in rates)} | "
             f"{np.mean([o.mastered for o in group]):.3f} | "
             f"{np.mean([o.distractors for o in group]):.3f} |"
         )
