@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from curiosity_rl.envs.tutor.record import note, observe, open_record
 from curiosity_rl.envs.tutor.state import EXAM, GAIN
-from curiosity_rl.envs.tutor.students import answer, enrol, needed_known, passed
+from curiosity_rl.envs.tutor.students import (
+    answer,
+    enrol,
+    needed_known,
+    needed_total,
+    passed,
+)
 from curiosity_rl.jit import kernel
-
-
-@kernel
-def bits_set(masks, i):
-    """Return how many bits lane i has set."""
-    count = 0
-    for w in range(masks.shape[1]):
-        left = masks[i, w]
-        while left:
-            left &= left - np.uint64(1)
-            count += 1
-    return count
 
 
 @kernel
@@ -53,7 +45,7 @@ def step_all(actions, state, params, reward_kind, columns, rewards, terminated, 
                 rewards[i] = 1.0
         else:
             known = needed_known(i, state)
-            total = bits_set(state.needed, i)
+            total = needed_total(i, state)
             if reward_kind == GAIN:
                 if over:
                     start = state.start[i]

@@ -55,14 +55,30 @@ def passed(i, state):
 
 
 @kernel
+def bits_set(word):
+    """Return how many bits of a word are set."""
+    count = 0
+    while word:
+        word &= word - _ONE
+        count += 1
+    return count
+
+
+@kernel
 def needed_known(i, state):
     """Return how many needed skills the student of lane i knows."""
     count = 0
     for w in range(state.needed.shape[1]):
-        left = state.needed[i, w] & state.mastery[i, w]
-        while left:
-            left &= left - _ONE
-            count += 1
+        count += bits_set(state.needed[i, w] & state.mastery[i, w])
+    return count
+
+
+@kernel
+def needed_total(i, state):
+    """Return how many skills the goals of lane i need."""
+    count = 0
+    for w in range(state.needed.shape[1]):
+        count += bits_set(state.needed[i, w])
     return count
 
 
