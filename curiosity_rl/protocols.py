@@ -26,6 +26,9 @@ class Transitions:
         truncated: A time limit cut the episode, `(T, N)` bool.
         info: What the world reports per step, each `(T, N, ...)`. It never holds
             `"truth"`: adapters strip what only evaluation may know.
+        lanes: Which lanes the columns are, `(N,)` integers, where a batch of one step
+            leaves lanes out (Gymnasium's NEXT_STEP autoreset makes steps that are no
+            transitions); None where it holds all lanes, which the first batch must.
     """
 
     obs: Observation
@@ -35,6 +38,7 @@ class Transitions:
     terminated: np.ndarray
     truncated: np.ndarray
     info: Mapping[str, np.ndarray] = field(default_factory=dict)
+    lanes: np.ndarray | None = None
 
     @property
     def done(self) -> np.ndarray:
@@ -55,6 +59,18 @@ class IntrinsicReward(Protocol):
     all it may move is per-lane episode memory. `update` moves everything else (models,
     counts, running statistics). An adapter calls `compute`, then `update`, once per
     rollout or step. Between two updates, `T = 1` and `T = n_steps` give equal numbers.
+
+    What a reward may have besides, and adapters use where it is there:
+
+    * `setup(observation_space, action_space, seed)`: called once, before the first
+      `compute`, where spaces or random numbers are needed;
+    * `forget()`: all lanes begin a new episode, though none ended the last one;
+    * `score(batch)`: the bonus of transitions drawn from a replay buffer, in any order;
+      moves nothing at all. Where there is none, `compute` serves;
+    * `per_transition`: True if the bonus is a function of `obs`, `action` and
+      `next_obs`, so that it can be computed anew for a replayed transition; False, and
+      so taken where it is absent, if it needs the episode or what the world reports;
+    * `scaled_by_default`: True if its unit means nothing, see `combinators.Scaled`.
     """
 
     def compute(self, batch: Transitions) -> np.ndarray:

@@ -35,7 +35,7 @@ def rows(batch: Transitions, start: int, stop: int) -> Transitions:
     def cut(value: Any) -> Any:
         if isinstance(value, Mapping):
             return {key: part[start:stop] for key, part in value.items()}
-        return value[start:stop]
+        return None if value is None else value[start:stop]
 
     return Transitions(**{f.name: cut(getattr(batch, f.name)) for f in fields(batch)})
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from curiosity_rl.protocols import IntrinsicReward
 from curiosity_rl.registry import REWARDS, load, unknown_name
-from curiosity_rl.rewards.statistics import Scaled
+from curiosity_rl.rewards.combinators import Scaled
 
 __all__ = ["RewardNames", "Scaled", "make_reward"]
 

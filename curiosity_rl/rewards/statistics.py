@@ -1,4 +1,4 @@
-"""Running statistics: moments of a stream, and the running scale of a bonus."""
+"""Running statistics: moments of a stream, discounted returns, lanes of a memory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from curiosity_rl.protocols import IntrinsicReward, Transitions
-
-TINY = 1e-8
 CHUNK = 512
 
 
@@ -71,97 +68,38 @@ class DiscountedReturn:
         self.gamma = gamma
         self.value: np.ndarray | None = None
 
-    def update(self, rewards: np.ndarray) -> np.ndarray:
-        """Filter `(T, N)` rewards on from where the lanes stand; return `(T, N)`."""
-        value = np.zeros(rewards.shape[1]) if self.value is None else self.value
-        check_lanes(len(value), rewards.shape[1])
+    def update(
+        self, rewards: np.ndarray, lanes: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Filter `(T, N)` rewards on from where the lanes stand; return `(T, N)`.
+
+        Args:
+            rewards: Rewards of all lanes, or of those in `lanes`.
+            lanes: See `Transitions.lanes`.
+        """
+        all_lanes = np.zeros(rewards.shape[1]) if self.value is None else self.value
+        rows = lane_rows(len(all_lanes), rewards.shape[1], lanes)
+        value = all_lanes[rows]
         out = rewards.astype(np.float64)
         for row in out:
             row += self.gamma * value
             value = row
-        self.value = value.copy()
+        self.value = all_lanes.copy()
+        self.value[rows] = value
         return out
 
 
-class Scaled:
-    """A bonus divided by the running deviation of its discounted return.
+def lane_rows(known: int, given: int, lanes: np.ndarray | None) -> np.ndarray | slice:
+    """Return which rows of a memory of `known` lanes a batch of `given` columns means.
 
-    Formula: `bonus_t / sigma`, `sigma` the standard deviation, over all lanes and all
-    time so far, of `x_t = gamma * x_{t-1} + bonus_t`. The mean is not subtracted, so a
-    positive bonus stays positive.
-
-    `compute` divides by the deviation as the last `update` left it; `update` then
-    takes the bonuses computed since. Until `warmup` transitions have been measured
-    there is no scale to trust and nothing is paid: a first bonus that is a hundred
-    times too large would cost more than a late start. A bonus that has not varied yet
-    (deviation below 1e-8) is passed on as it is.
-
-    Shapes: in and out `(T, N)`.
-
-    Source: Burda et al. 2018, "Exploration by random network distillation", section
-    2.4, and openai/random-network-distillation, `ppo_agent.py` (`rff_int`).
+    Raises:
+        ValueError: If the batch has other lanes than the memory.
     """
-
-    def __init__(
-        self, reward: IntrinsicReward, gamma: float = 0.99, warmup: int = 256
-    ) -> None:
-        if warmup < 0:
-            raise ValueError(f"warmup is {warmup}; it must be 0 or more transitions")
-        self.reward = reward
-        self.warmup = warmup
-        self.moments = RunningMoments()
-        self.returns = DiscountedReturn(gamma)
-        self._pending: list[np.ndarray] = []
-
-    @property
-    def deviation(self) -> float:
-        """What `compute` divides by now."""
-        sigma = float(np.sqrt(self.moments.var))
-        return sigma if sigma > TINY else 1.0
-
-    def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
-        """Pass spaces and seed on to the reward, if it wants them."""
-        if hasattr(self.reward, "setup"):
-            self.reward.setup(observation_space, action_space, seed)  # type: ignore[attr-defined]
-
-    def compute(self, batch: Transitions) -> np.ndarray:
-        """Return the scaled bonus, `(T, N)` float32."""
-        bonus = self.reward.compute(batch)
-        self._pending.append(np.array(bonus, dtype=np.float32))
-        if self.moments.count < self.warmup:
-            return np.zeros_like(bonus)
-        return (bonus / np.float32(self.deviation)).astype(np.float32)
-
-    def update(self, batch: Transitions) -> dict[str, float]:
-        """Let the reward learn and move the scale by the bonuses computed since."""
-        log = self.reward.update(batch)
-        if self._pending:
-            bonus = np.concatenate(self._pending)
-            self._pending = []
-            self.moments.update(self.returns.update(bonus).ravel())
-            log = {**log, "unscaled_bonus": float(bonus.mean())}
-        return {**log, "bonus_deviation": self.deviation}
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the reward's state, the moments, the filters and what is pending."""
-        state: dict[str, Any] = {
-            "reward": self.reward.state_dict(),
-            "moments": self.moments.state_dict(),
-        }
-        if self.returns.value is not None:
-            state["returns"] = self.returns.value.copy()
-        if self._pending:
-            state["pending"] = np.concatenate(self._pending)
-        return state
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self.reward.load_state_dict(state["reward"])
-        self.moments.load_state_dict(state["moments"])
-        value = state.get("returns")
-        self.returns.value = None if value is None else np.array(value)
-        pending = state.get("pending")
-        self._pending = [] if pending is None else [np.array(pending)]
+    if lanes is None:
+        check_lanes(known, given)
+        return slice(None)
+    check_lanes(known, max(known, int(np.max(lanes, initial=-1)) + 1))
+    return lanes
 
 
 def check_lanes(known: int, given: int) -> None:

@@ -1,0 +1,185 @@
+"""Rewards made of rewards: scale, sum, product, difference, clip, anneal, gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from curiosity_rl.protocols import IntrinsicReward, Transitions
+from curiosity_rl.rewards.statistics import DiscountedReturn, RunningMoments
+
+TINY = 1e-8
+
+
+def is_per_transition(reward: IntrinsicReward) -> bool:
+    """Whether the bonus is a function of obs, action and next_obs alone."""
+    return bool(getattr(reward, "per_transition", False))
+
+
+def score(reward: IntrinsicReward, batch: Transitions) -> np.ndarray:
+    """Return the bonus of replayed transitions, `(T, N)`; moves nothing."""
+    method = getattr(reward, "score", reward.compute)
+    return np.asarray(method(batch), np.float32)
+
+
+class Composite:
+    """A reward over other rewards: passes everything on, combines what they pay.
+
+    A subclass says in `combine` how; what it remembers itself goes into `own_state`
+    and `load_own_state`.
+    """
+
+    scaled_by_default = False
+
+    def __init__(self, *parts: IntrinsicReward) -> None:
+        self.parts = parts
+
+    @property
+    def per_transition(self) -> bool:
+        """Whether all parts are functions of the transition alone."""
+        return all(is_per_transition(part) for part in self.parts)
+
+    def combine(self, bonuses: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the bonus from what the parts pay, all `(T, N)` float32."""
+        raise NotImplementedError
+
+    def own_state(self) -> dict[str, Any]:
+        """Return what this reward remembers besides its parts."""
+        return {}
+
+    def load_own_state(self, state: dict[str, Any]) -> None:
+        """Restore what `own_state` returned."""
+
+    def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
+        """Pass the spaces on, and to each part a seed of its own."""
+        for i, part in enumerate(self.parts):
+            if hasattr(part, "setup"):
+                own = seed if i == 0 else _spawn(seed, i)
+                part.setup(observation_space, action_space, own)  # type: ignore[attr-defined]
+
+    def forget(self) -> None:
+        """Begin new episodes in all parts."""
+        for part in self.parts:
+            if hasattr(part, "forget"):
+                part.forget()  # type: ignore[attr-defined]
+
+    def compute(self, batch: Transitions) -> np.ndarray:
+        """Return the combined bonus, `(T, N)` float32."""
+        return self.combine([part.compute(batch) for part in self.parts])
+
+    def score(self, batch: Transitions) -> np.ndarray:
+        """Return the combined bonus of replayed transitions, `(T, N)` float32."""
+        return self.combine([score(part, batch) for part in self.parts])
+
+    def update(self, batch: Transitions) -> dict[str, float]:
+        """Let all parts learn; a name that two of them log gets a number."""
+        log: dict[str, float] = {}
+        for i, part in enumerate(self.parts):
+            for name, value in part.update(batch).items():
+                log[f"{name}_{i + 1}" if name in log else name] = value
+        return log
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the parts, and what stands between them."""
+        parts = [part.state_dict() for part in self.parts]
+        return {"parts": parts, "own": self.own_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        for part, kept in zip(self.parts, state["parts"], strict=True):
+            part.load_state_dict(kept)
+        self.load_own_state(state["own"])
+
+
+class Scaled(Composite):
+    """A bonus divided by the running deviation of its discounted return.
+
+    Formula: `bonus_t / sigma`, `sigma` the standard deviation, over all lanes and all
+    time so far, of `x_t = gamma * x_{t-1} + bonus_t`. The mean is not subtracted, so a
+    positive bonus stays positive.
+
+    `compute` divides by the deviation as the last `update` left it; `update` then
+    takes the bonuses computed since. Until `warmup` transitions have been measured
+    there is no scale to trust and nothing is paid: a first bonus that is a hundred
+    times too large would cost more than a late start. A bonus that has not varied yet
+    (deviation below 1e-8) is passed on as it is.
+
+    Shapes: in and out `(T, N)`.
+
+    Source: Burda et al. 2018, "Exploration by random network distillation", section
+    2.4, and openai/random-network-distillation, `ppo_agent.py` (`rff_int`).
+    """
+
+    def __init__(
+        self, reward: IntrinsicReward, gamma: float = 0.99, warmup: int = 256
+    ) -> None:
+        if warmup < 0:
+            raise ValueError(f"warmup is {warmup}; it must be 0 or more transitions")
+        super().__init__(reward)
+        self.warmup = warmup
+        self.moments = RunningMoments()
+        self.returns = DiscountedReturn(gamma)
+        self._pending: list[np.ndarray] = []
+        self._lanes: list[np.ndarray | None] = []
+
+    @property
+    def reward(self) -> IntrinsicReward:
+        """What is scaled."""
+        return self.parts[0]
+
+    @property
+    def deviation(self) -> float:
+        """What `compute` divides by now."""
+        sigma = float(np.sqrt(self.moments.var))
+        return sigma if sigma > TINY else 1.0
+
+    def combine(self, bonuses: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the scaled bonus; 0 before the scale can be trusted."""
+        if self.moments.count < self.warmup:
+            return np.zeros_like(bonuses[0], np.float32)
+        return (bonuses[0] / np.float32(self.deviation)).astype(np.float32)
+
+    def compute(self, batch: Transitions) -> np.ndarray:
+        """Return the scaled bonus, `(T, N)` float32, and keep it for `update`."""
+        bonus = self.reward.compute(batch)
+        self._pending.append(np.array(bonus, dtype=np.float32))
+        self._lanes.append(batch.lanes)
+        return self.combine([bonus])
+
+    def update(self, batch: Transitions) -> dict[str, float]:
+        """Let the reward learn and move the scale by the bonuses computed since."""
+        log = self.reward.update(batch)
+        if self._pending:
+            bonuses = [bonus.ravel() for bonus in self._pending]
+            for bonus, lanes in zip(self._pending, self._lanes, strict=True):
+                self.moments.update(self.returns.update(bonus, lanes).ravel())
+            self._pending, self._lanes = [], []
+            mean = float(np.concatenate(bonuses).mean())
+            log = {**log, "unscaled_bonus": mean}
+        return {**log, "bonus_deviation": self.deviation}
+
+    def own_state(self) -> dict[str, Any]:
+        """Return the moments, the filters and what is pending."""
+        state: dict[str, Any] = {
+            "moments": self.moments.state_dict(),
+            "pending": [bonus.copy() for bonus in self._pending],
+            "lanes": list(self._lanes),
+        }
+        if self.returns.value is not None:
+            state["returns"] = self.returns.value.copy()
+        return state
+
+    def load_own_state(self, state: dict[str, Any]) -> None:
+        """Restore what `own_state` returned."""
+        self.moments.load_state_dict(state["moments"])
+        value = state.get("returns")
+        self.returns.value = None if value is None else np.array(value)
+        self._pending = [np.array(bonus) for bonus in state["pending"]]
+        self._lanes = [None if x is None else np.array(x) for x in state["lanes"]]
+
+
+def _spawn(seed: int, index: int) -> int:
+    """Return a seed for one of several parts."""
+    return int(np.random.SeedSequence((seed, index)).generate_state(1)[0])
