@@ -61,11 +61,37 @@ WORLDS: dict[str, WorldSpec] = {
 }
 
 REWARDS: dict[str, str] = {
-    "belief-gain": "curiosity_rl.rewards.information:BeliefGain",
+    # learning progress of the pupil, as the world reports it
     "belief-progress": "curiosity_rl.rewards.progress:BeliefProgress",
-    "count": "curiosity_rl.rewards.novelty:Count",
-    "rnd": "curiosity_rl.rewards.prediction:RND",
     "skill-progress": "curiosity_rl.rewards.progress:SkillProgress",
+    # learning progress of the agent's own model
+    "gamma-progress": "curiosity_rl.rewards.model_progress:GammaProgress",
+    "prediction-gain": "curiosity_rl.rewards.model_progress:PredictionGain",
+    "region-progress": "curiosity_rl.rewards.model_progress:RegionProgress",
+    # information gain
+    "bayes-linear": "curiosity_rl.rewards.information:BayesLinear",
+    "belief-gain": "curiosity_rl.rewards.information:BeliefGain",
+    "dirichlet": "curiosity_rl.rewards.information:Dirichlet",
+    "disagreement": "curiosity_rl.rewards.ensembles:Disagreement",
+    "jensen-renyi": "curiosity_rl.rewards.ensembles:JensenRenyi",
+    # prediction error
+    "forward-error": "curiosity_rl.rewards.prediction:ForwardError",
+    "icm": "curiosity_rl.rewards.prediction:ICM",
+    "rnd": "curiosity_rl.rewards.prediction:RND",
+    # novelty in a lifetime
+    "count": "curiosity_rl.rewards.novelty:Count",
+    "knn-entropy": "curiosity_rl.rewards.neighbours:KNNEntropy",
+    "pseudo-count": "curiosity_rl.rewards.neighbours:PseudoCount",
+    "re3": "curiosity_rl.rewards.neighbours:RE3",
+    # novelty in an episode
+    "e3b": "curiosity_rl.rewards.episodic:E3B",
+    "episodic-count": "curiosity_rl.rewards.episodic:EpisodicCount",
+    "episodic-knn": "curiosity_rl.rewards.episodic:EpisodicKNN",
+    # compositions
+    "deir": "curiosity_rl.rewards.compositions:DEIR",
+    "ngu": "curiosity_rl.rewards.compositions:NGU",
+    "noveld": "curiosity_rl.rewards.compositions:NovelD",
+    "ride": "curiosity_rl.rewards.compositions:RIDE",
 }
 
 TUTORS: dict[str, str] = {

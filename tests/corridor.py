@@ -74,10 +74,8 @@ class EndBonus:
 
     def compute(self, batch: Transitions) -> np.ndarray:
         seen = np.asarray(batch.next_obs)
-        if seen.ndim == 2:  # discrete
-            at_end = seen == self.length
-        else:  # the last feature is 1 at the end, both in "box" and in "onehot"
-            at_end = seen[..., -1] == 1
+        # The last feature is 1 at the end, both in "box" and in "onehot".
+        at_end = seen == self.length if seen.ndim == 2 else seen[..., -1] == 1
         return (self.amount * at_end).astype(np.float32)
 
     def score(self, batch: Transitions) -> np.ndarray:

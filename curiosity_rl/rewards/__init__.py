@@ -16,7 +16,8 @@ there where a reward needs the spaces or draws random numbers.
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_args, get_type_hints
 
 from curiosity_rl.protocols import IntrinsicReward
 from curiosity_rl.registry import REWARDS, load, unknown_name
@@ -55,7 +56,7 @@ def make_reward(
     if name not in REWARDS:
         raise ValueError(unknown_name("intrinsic reward", name, REWARDS))
     build = load(REWARDS[name])
-    settings = inspect.signature(build).parameters
+    settings = settings_of(build)
     for given in kwargs:
         if given not in settings:
             allowed = (*settings, "scale", "scale_gamma")
@@ -64,3 +65,16 @@ def make_reward(
     if getattr(build, "scaled_by_default", False) if scale is None else scale:
         return Scaled(reward, gamma=scale_gamma)
     return reward
+
+
+def settings_of(build: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the names of all keyword arguments, those of `**training` among them."""
+    names: list[str] = []
+    for name, parameter in inspect.signature(build).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            of = build.__init__ if inspect.isclass(build) else build
+            (options,) = get_args(get_type_hints(of)[name])
+            names += options.__annotations__
+        else:
+            names.append(name)
+    return tuple(names)

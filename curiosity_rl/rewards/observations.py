@@ -4,12 +4,103 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 
 from curiosity_rl.protocols import Observation
+
+SMALLEST_IMAGE = 16
+"""Side in pixels from which on a uint8 box is seen by a CNN; below, it is laid flat."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns of a flat row that belong together.
+
+    Attributes:
+        start: First column.
+        stop: Column after the last.
+        image: `(C, H, W)` if they are an image, else None.
+        channels_last: Whether the image is stored as `(H, W, C)`.
+    """
+
+    start: int
+    stop: int
+    image: tuple[int, int, int] | None = None
+    channels_last: bool = False
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """Shape of the image as it is stored."""
+        if self.image is None:
+            return (self.stop - self.start,)
+        c, h, w = self.image
+        return (h, w, c) if self.channels_last else (c, h, w)
+
+
+def layout(space: Any, width: int) -> tuple[Block, ...]:
+    """Return the images in the rows of `flatten`, and what stands between them.
+
+    An image is a uint8 Box of three axes, both sides at least `SMALLEST_IMAGE`; its
+    channels are the smallest axis if that is the first or the last.
+    """
+    parts = [space]
+    if isinstance(space, spaces.Dict):
+        parts = [space.spaces[key] for key in sorted(space.spaces)]
+    blocks: list[Block] = []
+    start = stop = 0  # of the columns that are no image
+    for part in parts:
+        image, size = _image(part), _length(part, width)
+        if image is not None:
+            if stop > start:
+                blocks.append(Block(start, stop))
+            start = stop + size
+            blocks.append(Block(stop, start, *image))
+        stop += size
+    if stop > start:
+        blocks.append(Block(start, stop))
+    return tuple(blocks)
+
+
+def flatten_actions(action: np.ndarray, space: Any = None) -> np.ndarray:
+    """Return actions `(T, N, ...)` as rows `(T * N, A)` float32.
+
+    As `flatten`, but a bounded Box is scaled to [-1, 1].
+    """
+    rows = flatten(np.asarray(action), space)
+    if isinstance(space, spaces.Box) and space.is_bounded("both"):
+        low = space.low.astype(np.float32).ravel()
+        high = space.high.astype(np.float32).ravel()
+        rows = 2 * (rows - low) / np.maximum(high - low, np.float32(1e-8)) - 1
+    return rows
+
+
+def _image(space: Any) -> tuple[tuple[int, int, int], bool] | None:
+    """Return `(C, H, W)` and whether channels are stored last; None for no image."""
+    if not isinstance(space, spaces.Box) or space.dtype != np.uint8:
+        return None
+    if space.shape is None or len(space.shape) != 3:
+        return None
+    axis = int(np.argmin(space.shape))
+    if axis == 1:
+        return None
+    a, b, c = space.shape
+    shape = (a, b, c) if axis == 0 else (c, a, b)
+    if min(shape[1:]) < SMALLEST_IMAGE:
+        return None
+    return shape, axis == 2
+
+
+def _length(space: Any, width: int) -> int:
+    """Return how many numbers `flatten` makes of an observation of this space."""
+    if space is None:
+        return width
+    if isinstance(space, spaces.Dict):
+        return sum(_length(part, width) for part in space.spaces.values())
+    return spaces.flatdim(space)
 
 
 def flatten(obs: Observation, space: Any = None) -> np.ndarray:

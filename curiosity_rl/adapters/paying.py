@@ -1,0 +1,174 @@
+"""Pay the bonus of transitions, refuse what is not finite, and let the reward learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from curiosity_rl.adapters.arrays import join_obs
+from curiosity_rl.protocols import IntrinsicReward, Transitions
+
+
+def set_up(
+    reward: IntrinsicReward, observation_space: Any, action_space: Any, seed: int
+) -> None:
+    """Tell a reward the spaces and its seed, if it has a `setup`."""
+    setup = getattr(reward, "setup", None)
+    if setup is not None:
+        setup(observation_space, action_space, seed)
+
+
+def pay(reward: IntrinsicReward, batch: Transitions, first_step: int = 0) -> np.ndarray:
+    """Compute the bonus of a batch, `(T, N)` float32.
+
+    Args:
+        reward: Who pays.
+        batch: What is paid for.
+        first_step: What the batch's first step is called in an error.
+
+    Raises:
+        ValueError: If an observation, a reward or the bonus is not finite (it names
+            lane, step and field; the reward has not seen the batch then, or not learnt
+            from it), or if the reward returns another shape.
+    """
+    for field in ("obs", "next_obs", "reward"):
+        _check_finite(field, getattr(batch, field), batch, first_step)
+    bonus = np.asarray(reward.compute(batch), np.float32)
+    name = type(reward).__name__
+    if bonus.shape != batch.shape:
+        raise ValueError(
+            f"{name}.compute returned shape {bonus.shape} for a batch of "
+            f"{batch.shape[0]} steps x {batch.shape[1]} lanes; it must be "
+            f"{batch.shape}"
+        )
+    _check_finite(f"bonus of {name}", bonus, batch, first_step)
+    return bonus
+
+
+def _check_finite(
+    field: str, values: Any, batch: Transitions, first_step: int
+) -> None:
+    """Raise if `(T, N, ...)` values are not finite, naming the first that is not."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            _check_finite(f"{field}[{key!r}]", value, batch, first_step)
+        return
+    values = np.asarray(values)
+    if values.dtype.kind not in "fc":
+        return
+    with np.errstate(all="ignore"):
+        if np.isfinite(values.sum()):  # a sum can overflow, but not hide a NaN
+            return
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return
+    step, lane, *place = (int(axis[0]) for axis in np.nonzero(bad))
+    row = lane if batch.lanes is None else int(batch.lanes[lane])
+    at = f"[{', '.join(map(str, place))}]" if place else ""
+    raise ValueError(
+        f"lane {row}, step {first_step + step}: {field}{at} is "
+        f"{values[(step, lane, *place)]}, and {np.count_nonzero(bad) - 1} more values "
+        "of this batch are not finite; nothing has learnt from it. Look for a division "
+        "by zero or an overflow in the world, or a bonus of too large a scale"
+    )
+
+
+class Payer:
+    """Pays step by step and lets the reward learn every `update_every` steps.
+
+    Each step is a batch with `T = 1`, paid as soon as it is made. The reward learns
+    from the steps since it last did, stacked to one batch `(update_every, N, ...)`;
+    a step that leaves lanes out is a batch of its own.
+
+    Attributes:
+        steps: Steps paid so far.
+        metrics: What the reward's `update` returned last.
+    """
+
+    def __init__(self, reward: IntrinsicReward, update_every: int) -> None:
+        if update_every < 1:
+            raise ValueError(
+                f"update_every is {update_every}; the reward learns after every 1 or "
+                "more steps"
+            )
+        self.reward, self.update_every = reward, update_every
+        self.steps = 0
+        self.metrics: dict[str, float] = {}
+        self._collected: list[Transitions] = []
+
+    def pay(self, step: Transitions) -> np.ndarray:
+        """Return the bonus of one step, `(N,)` float32; now and then, learn.
+
+        Raises:
+            ValueError: See the function `pay`.
+        """
+        bonus = pay(self.reward, step, self.steps)[0]
+        self.steps += 1
+        self._collected.append(step)
+        if len(self._collected) >= self.update_every:
+            collected, self._collected = self._collected, []
+            for batch in _stacked(collected):
+                self.metrics = {**self.metrics, **self.reward.update(batch)}
+        return bonus
+
+    def forget(self) -> None:
+        """Tell the reward that all lanes begin a new episode, if it minds."""
+        forget = getattr(self.reward, "forget", None)
+        if forget is not None:
+            forget()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the reward and the steps it has not learnt from yet."""
+        return {
+            "reward": self.reward.state_dict(),
+            "steps": self.steps,
+            "metrics": dict(self.metrics),
+            "collected": [
+                {**vars(step), "info": dict(step.info)} for step in self._collected
+            ],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.reward.load_state_dict(state["reward"])
+        self.steps = int(state["steps"])
+        self.metrics = dict(state["metrics"])
+        self._collected = [Transitions(**step) for step in state["collected"]]
+
+
+def mixed(
+    rewards: Any, bonus: Any, coef: float, extrinsic: bool, dtype: Any = np.float64
+) -> Any:
+    """Return `extrinsic * rewards + coef * bonus`."""
+    world = np.asarray(rewards, dtype)
+    return (world if extrinsic else np.zeros_like(world)) + dtype(coef) * bonus
+
+
+def _stacked(steps: Sequence[Transitions]) -> Iterator[Transitions]:
+    """Stack neighbouring steps that hold all lanes; the others stay alone."""
+    run: list[Transitions] = []
+    for step in steps:
+        if step.lanes is None:
+            run.append(step)
+            continue
+        if run:
+            yield _join(run)
+            run = []
+        yield step
+    if run:
+        yield _join(run)
+
+
+def _join(steps: Sequence[Transitions]) -> Transitions:
+    """Stack steps over time; of `info` what all of them have."""
+    if len(steps) == 1:
+        return steps[0]
+    keys = set.intersection(*(set(step.info) for step in steps))
+    arrays = {
+        name: join_obs([getattr(step, name) for step in steps])
+        for name in ("obs", "action", "reward", "next_obs", "terminated", "truncated")
+    }
+    info = {k: np.concatenate([step.info[k] for step in steps]) for k in sorted(keys)}
+    return Transitions(**arrays, info=info)
