@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -10,27 +9,30 @@ from stable_baselines3.common.vec_env import (
     VecEnv,
     VecEnvWrapper,
     VecNormalize,
-    is_vecenv_wrapped,
+    unwrap_vec_normalize,
 )
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from curiosity_rl.adapters.paying import Payer, mixed, pay, set_up
 from curiosity_rl.adapters.transitions import TransitionRecorder
-from curiosity_rl.protocols import IntrinsicReward, Transitions
+from curiosity_rl.protocols import IntrinsicReward
+
+__all__ = ["IntrinsicVecEnv", "pay", "set_up"]
 
 
 class IntrinsicVecEnv(VecEnvWrapper):
-    """Pays `reward + coef * bonus`, for every SB3 and sb3-contrib algorithm.
+    """Pays `extrinsic * reward + coef * bonus`, for all SB3 and sb3-contrib algorithms.
 
-    Each step is one batch with `T = 1`: `compute`, then `update`. The bonus of a lane
-    stands in `info["intrinsic_reward"]`, unscaled; `metrics` holds what `update`
-    returned last. Put `VecMonitor` (or `Monitor`) inside, so that episode returns stay
-    extrinsic.
+    The bonus of a lane stands in `info["intrinsic_reward"]`, without its weight;
+    `metrics` holds what the reward's `update` returned last. Put `VecMonitor` (or
+    `Monitor`) inside, so that episode returns stay extrinsic. A reset of the lanes
+    tells the reward to begin new episodes (its optional `forget`).
 
     With `VecNormalize`: inside of it the sum of both rewards is normalised, and every
     algorithm works; that is the order to use. Outside of it the bonus sees normalised
-    observations and stays unscaled, which is right for on-policy algorithms; off-policy
-    ones store the reward from before `VecNormalize` and so lose the bonus (a warning
-    says so).
+    observations and stays unscaled, which is right for on-policy algorithms. Off-policy
+    ones store the reward from before `VecNormalize` (`get_original_reward`) and would
+    lose the bonus; that call raises an error that says what to do.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class IntrinsicVecEnv(VecEnvWrapper):
         coef: float = 1.0,
         extrinsic: bool = True,
         seed: int = 0,
+        update_every: int = 16,
     ) -> None:
         """Wrap `venv`.
 
@@ -47,74 +50,87 @@ class IntrinsicVecEnv(VecEnvWrapper):
             venv: Environment to wrap.
             reward: The bonus; its `setup` is called if it has one.
             coef: Weight of the bonus.
-            extrinsic: False turns the reward of the world off.
+            extrinsic: False turns the reward of the world off; may be set at any time.
             seed: Seed for the reward's networks, passed to `setup`.
+            update_every: The reward learns after every so many steps, from all of them.
+
+        Raises:
+            ValueError: If `update_every` is below 1.
         """
-        if is_vecenv_wrapped(venv, VecNormalize):
-            warnings.warn(
-                "IntrinsicVecEnv stands outside VecNormalize: an off-policy algorithm "
-                "would drop the bonus; use VecNormalize(IntrinsicVecEnv(...)) for it",
-                stacklevel=2,
-            )
         self.recorder = TransitionRecorder(venv)
         super().__init__(self.recorder)
-        self.reward, self.coef, self.extrinsic = reward, coef, extrinsic
-        self.metrics: dict[str, float] = {}
+        self.coef, self.extrinsic = coef, extrinsic
+        self._payer = Payer(reward, update_every)
+        inside = unwrap_vec_normalize(venv)
+        if inside is not None:
+            refusal = _OriginalReward(self, inside)
+            inside.get_original_reward = refusal  # type: ignore[method-assign]
         set_up(reward, self.observation_space, self.action_space, seed)
 
+    @property
+    def reward(self) -> IntrinsicReward:
+        """The reward that pays the bonus."""
+        return self._payer.reward
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What the reward's `update` returned last."""
+        return self._payer.metrics
+
     def reset(self) -> VecEnvObs:
-        """Reset every lane."""
-        return self.venv.reset()
+        """Reset every lane and begin new episodes of the bonus."""
+        obs = self.venv.reset()
+        self._payer.forget()
+        return obs
 
     def step_wait(self) -> VecEnvStepReturn:
-        """Step, pay the bonus, then let the reward learn."""
+        """Step, pay the bonus, and now and then let the reward learn.
+
+        Raises:
+            ValueError: If an observation, a reward or a bonus is not finite.
+        """
         obs, rewards, dones, infos = self.venv.step_wait()
-        batch = self.recorder.drain()
-        bonus = pay(self.reward, batch)[0]
-        self.metrics = self.reward.update(batch)
+        bonus = self._payer.pay(self.recorder.drain())
         infos = [
             {**info, "intrinsic_reward": paid}
             for info, paid in zip(infos, bonus.tolist(), strict=True)
         ]
-        extrinsic = rewards if self.extrinsic else np.zeros_like(rewards)
-        return obs, extrinsic + np.float32(self.coef) * bonus, dones, infos
+        paid = mixed(rewards, bonus, self.coef, self.extrinsic, np.float32)
+        return obs, paid, dones, infos
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of the reward, and the lanes' present observations."""
-        return {"reward": self.reward.state_dict(), "obs": self.recorder.obs}
+        """Return the reward's state, what it has yet to learn from, and where we are.
+
+        The environment's own state is no part of it.
+        """
+        return {**self._payer.state_dict(), "obs": self.recorder.obs}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self.reward.load_state_dict(state["reward"])
+        """Restore what `state_dict` returned; the episodes go on without a reset."""
+        self._payer.load_state_dict(state)
         self.recorder.clear(state["obs"])
 
 
-def set_up(
-    reward: IntrinsicReward, observation_space: Any, action_space: Any, seed: int
-) -> None:
-    """Tell a reward the spaces and its seed, if it has a `setup`."""
-    setup = getattr(reward, "setup", None)
-    if setup is not None:
-        setup(observation_space, action_space, seed)
+class _OriginalReward:
+    """Stands for `get_original_reward` of a `VecNormalize` inside the bonus.
 
-
-def pay(reward: IntrinsicReward, batch: Transitions) -> np.ndarray:
-    """Compute the bonus of a batch, `(T, N)` float32.
-
-    Raises:
-        ValueError: If the reward returns another shape, or values that are not finite.
+    Only off-policy algorithms call it, on the object itself, to store what it returns:
+    the one place where the lost bonus is noticed for certain. It is no part of what
+    `VecNormalize.save` writes: a loaded one has its own method again.
     """
-    bonus = np.asarray(reward.compute(batch), np.float32)
-    name = type(reward).__name__
-    if bonus.shape != batch.shape:
+
+    def __init__(self, door: IntrinsicVecEnv, normalize: VecNormalize) -> None:
+        self.door, self.normalize = door, normalize
+
+    def __call__(self) -> np.ndarray:
+        if self.door.coef == 0 and self.door.extrinsic:  # nothing is lost
+            return type(self.normalize).get_original_reward(self.normalize)
         raise ValueError(
-            f"{name}.compute returned shape {bonus.shape} for a batch of "
-            f"{batch.shape[0]} steps x {batch.shape[1]} lanes; it must be "
-            f"{batch.shape}"
+            "IntrinsicVecEnv stands outside VecNormalize, and an off-policy algorithm "
+            "stores the reward from before VecNormalize: the bonus would be lost. "
+            "Build VecNormalize(IntrinsicVecEnv(venv, reward)) instead; only to look "
+            "at the reward of the world, read VecNormalize.old_reward"
         )
-    if not np.isfinite(bonus).all():
-        raise ValueError(
-            f"{name}.compute returned {np.count_nonzero(~np.isfinite(bonus))} values "
-            "that are not finite; check the scale of its inputs"
-        )
-    return bonus
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.normalize, "get_original_reward")

@@ -34,8 +34,9 @@ def pay(reward: IntrinsicReward, batch: Transitions, first_step: int = 0) -> np.
             from it), or if the reward returns another shape.
     """
     for field in ("obs", "next_obs", "reward"):
-        _check_finite(field, getattr(batch, field), batch, first_step)
-    bonus = np.asarray(reward.compute(batch), np.float32)
+        check_finite(field, getattr(batch, field), batch, first_step)
+    with np.errstate(over="ignore"):  # what overflows is found below
+        bonus = np.asarray(reward.compute(batch), np.float32)
     name = type(reward).__name__
     if bonus.shape != batch.shape:
         raise ValueError(
@@ -43,17 +44,15 @@ def pay(reward: IntrinsicReward, batch: Transitions, first_step: int = 0) -> np.
             f"{batch.shape[0]} steps x {batch.shape[1]} lanes; it must be "
             f"{batch.shape}"
         )
-    _check_finite(f"bonus of {name}", bonus, batch, first_step)
+    check_finite(f"bonus of {name}", bonus, batch, first_step)
     return bonus
 
 
-def _check_finite(
-    field: str, values: Any, batch: Transitions, first_step: int
-) -> None:
+def check_finite(field: str, values: Any, batch: Transitions, first_step: int) -> None:
     """Raise if `(T, N, ...)` values are not finite, naming the first that is not."""
     if isinstance(values, dict):
         for key, value in values.items():
-            _check_finite(f"{field}[{key!r}]", value, batch, first_step)
+            check_finite(f"{field}[{key!r}]", value, batch, first_step)
         return
     values = np.asarray(values)
     if values.dtype.kind not in "fc":
@@ -154,14 +153,14 @@ def _stacked(steps: Sequence[Transitions]) -> Iterator[Transitions]:
             run.append(step)
             continue
         if run:
-            yield _join(run)
+            yield join(run)
             run = []
         yield step
     if run:
-        yield _join(run)
+        yield join(run)
 
 
-def _join(steps: Sequence[Transitions]) -> Transitions:
+def join(steps: Sequence[Transitions]) -> Transitions:
     """Stack steps over time; of `info` what all of them have."""
     if len(steps) == 1:
         return steps[0]

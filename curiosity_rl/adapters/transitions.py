@@ -9,20 +9,11 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
+from curiosity_rl.adapters.arrays import copy_obs, map_obs, stack_obs
+from curiosity_rl.adapters.infos import NOT_INFO, collect_infos, is_numeric
 from curiosity_rl.protocols import Transitions
 
-NOT_INFO = frozenset(
-    {
-        "TimeLimit.truncated",
-        "episode",
-        "final_info",
-        "final_obs",
-        "intrinsic_reward",
-        "terminal_observation",
-        "truth",
-    }
-)
-"""Info entries that are bookkeeping, or hidden from rewards (`truth`)."""
+__all__ = ["NOT_INFO", "TransitionRecorder", "collect_infos", "copy_obs", "is_numeric"]
 
 
 class TransitionRecorder(VecEnvWrapper):
@@ -112,10 +103,10 @@ class TransitionRecorder(VecEnvWrapper):
             raise ValueError("nothing was recorded since the last drain; step first")
         obs, action, reward, done, truncated = zip(*self._steps, strict=True)
         truncated = np.stack(truncated)
-        path = _stack([*obs, self.obs])
+        path = stack_obs([*obs, self.obs])
         keys = set.intersection(*(set(info) for info in self._infos))
         batch = Transitions(
-            obs=_map(lambda a: a[:-1], path),
+            obs=map_obs(lambda a: a[:-1], path),
             action=np.stack(action),
             reward=np.stack(reward),
             next_obs=_next(path, self._ends),
@@ -125,41 +116,6 @@ class TransitionRecorder(VecEnvWrapper):
         )
         self.clear()
         return batch
-
-
-def is_numeric(value: Any) -> bool:
-    """Whether an info entry is a number or an array of numbers or booleans."""
-    return not isinstance(value, str) and np.asarray(value).dtype.kind in "biuf"
-
-
-def collect_infos(infos: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """Stack the numeric entries that every lane's info has, `(N, ...)` each."""
-    collected: dict[str, np.ndarray] = {}
-    for key in infos[0].keys() - NOT_INFO:
-        if isinstance(infos[0][key], dict) or not is_numeric(infos[0][key]):
-            continue
-        if all(key in info for info in infos):
-            collected[key] = np.stack([np.asarray(info[key]) for info in infos])
-    return collected
-
-
-def copy_obs(obs: Any) -> Any:
-    """Copy an observation, or a dict of them."""
-    return _map(np.array, obs)
-
-
-def _map(function: Any, obs: Any) -> Any:
-    """Apply a function to an array, or to every array of a dict."""
-    if isinstance(obs, dict):
-        return {key: function(value) for key, value in obs.items()}
-    return function(obs)
-
-
-def _stack(path: Sequence[Any]) -> Any:
-    """Stack observations over time."""
-    if isinstance(path[0], dict):
-        return {key: np.stack([obs[key] for obs in path]) for key in path[0]}
-    return np.stack(path)
 
 
 def _next(path: Any, ends: Sequence[tuple[int, int, Any]]) -> Any:
