@@ -1,8 +1,8 @@
-"""Two reward streams inside PPO: a second value head and a second return.
+"""Two reward streams: a second value head and a second return.
 
-`PPO.train` flattens values and returns before it compares them. A policy whose values
-are `(B, 2)` and a buffer whose returns are `(B, 2)` therefore train both heads without
-a copied line.
+The `train` methods of Stable-Baselines3's on-policy algorithms flatten values and
+returns before they compare them. A policy whose values are `(B, 2)` and a buffer whose
+returns are `(B, 2)` therefore train both heads without a copied line.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class TwoHeads(ActorCriticPolicy):
     """Mixin: the policy's value net predicts an extrinsic and an intrinsic value.
 
     `forward` and `evaluate_actions` return both, `(B, 2)`; `predict_values`, with which
-    PPO bootstraps the extrinsic return, only the extrinsic one, `(B, 1)`.
+    SB3 bootstraps the extrinsic return, only the extrinsic one, `(B, 1)`.
     """
 
     def _build(self, lr_schedule: Schedule) -> None:
@@ -58,13 +58,18 @@ class TwoHeads(ActorCriticPolicy):
         elif hasattr(module, "reset_parameters"):
             module.reset_parameters()  # type: ignore[operator]
 
-    def predict_values(self, obs: PyTorchObs) -> th.Tensor:
+    def predict_values(self, obs: PyTorchObs, *memory: Any) -> th.Tensor:
         """Return the extrinsic values, `(B, 1)`."""
-        return self.predict_both_values(obs)[:, :1]
+        return self.predict_both_values(obs, *memory)[:, :1]
 
-    def predict_both_values(self, obs: PyTorchObs) -> th.Tensor:
-        """Return extrinsic and intrinsic values, `(B, 2)`."""
-        return super().predict_values(obs)
+    def predict_both_values(self, obs: PyTorchObs, *memory: Any) -> th.Tensor:
+        """Return extrinsic and intrinsic values, `(B, 2)`.
+
+        Args:
+            obs: Observations.
+            *memory: What the critic takes besides: nothing, unless it is recurrent.
+        """
+        return super().predict_values(obs, *memory)
 
 
 class TwoStreams(RolloutBuffer):
@@ -94,17 +99,20 @@ class TwoStreams(RolloutBuffer):
         episode_start: np.ndarray,
         value: th.Tensor,
         log_prob: th.Tensor,
+        **memory: Any,
     ) -> None:
         """Add one step; `value` holds both heads, `(N, 2)`."""
         self.values_int[self.pos] = value[:, 1].cpu().numpy()
         if self.hide_extrinsic:
             reward = np.zeros_like(reward)
-        super().add(obs, action, reward, episode_start, value[:, :1], log_prob)
+        super().add(
+            obs, action, reward, episode_start, value[:, :1], log_prob, **memory
+        )
 
     def compute_returns_and_advantage(
         self, last_values: th.Tensor, dones: np.ndarray
     ) -> None:
-        """Compute the extrinsic stream as stock PPO, then add the intrinsic one."""
+        """Compute the extrinsic stream as SB3 does, then add the intrinsic one."""
         super().compute_returns_and_advantage(last_values, dones)
         if self.add_stream is not None:
             self.add_stream(self)
@@ -123,22 +131,26 @@ class TwoStreams(RolloutBuffer):
 
 
 @cache
-def two_headed(policy: type[ActorCriticPolicy]) -> type[TwoHeads]:
+def two_headed(
+    policy: type[ActorCriticPolicy], heads: type[TwoHeads] = TwoHeads
+) -> type[TwoHeads]:
     """Return the variant of a policy class with two value heads."""
-    if issubclass(policy, TwoHeads):
+    if issubclass(policy, heads):
         return policy
     return type(
-        f"TwoHeaded{policy.__name__}", (TwoHeads, policy), {"__module__": __name__}
+        f"TwoHeaded{policy.__name__}", (heads, policy), {"__module__": __name__}
     )
 
 
 @cache
-def two_streamed(buffer: type[RolloutBuffer]) -> type[TwoStreams]:
+def two_streamed(
+    buffer: type[RolloutBuffer], streams: type[TwoStreams] = TwoStreams
+) -> type[TwoStreams]:
     """Return the variant of a rollout buffer class with two streams."""
-    if issubclass(buffer, TwoStreams):
+    if issubclass(buffer, streams):
         return buffer
     return type(
-        f"TwoStream{buffer.__name__}", (TwoStreams, buffer), {"__module__": __name__}
+        f"TwoStream{buffer.__name__}", (streams, buffer), {"__module__": __name__}
     )
 
 
