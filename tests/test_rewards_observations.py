@@ -80,7 +80,7 @@ def test_what_can_be_counted_as_it_is():
 def test_refuses():
     with pytest.raises(ValueError, match="no space tells their range; call setup"):
         flatten(np.zeros((1, 1), np.int64))
-    with pytest.raises(ValueError, match="outside of the observation space"):
+    with pytest.raises(ValueError, match="action lies outside of its space"):
         flatten(np.array([[3]]), spaces.Discrete(3))
     with pytest.raises(ValueError, match="Text observations are not supported"):
         flatten(np.zeros((1, 1)), spaces.Text(3))

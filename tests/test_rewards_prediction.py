@@ -13,6 +13,9 @@ from reward_batches import reaching, rows
 from curiosity_rl.protocols import Transitions
 from curiosity_rl.rewards.prediction import RND
 
+FIRST = "head.0.weight"
+"""Name of the weights of a network's first layer."""
+
 
 def built(space: Any, seed: int = 0, **settings: Any) -> RND:
     reward = RND(**settings)
@@ -44,7 +47,7 @@ def test_golden():
     # no moments yet: x = 2, -1, 7, clipped at 5; error (3x - x)^2 where x > 0
     np.testing.assert_allclose(paid[:, 0], [16, 0, 100])
     # mean 3, variance 4 from now on: x = (7 - 3) / 2 = 2 and (100 - 3) / 2 -> 5
-    reward.moments.update(np.array([[1.0], [5.0]]))
+    reward.inputs.learn(np.array([[1.0], [5.0]]))
     second = reaching(np.array([[[7.0]], [[100.0]]], np.float32))
     np.testing.assert_allclose(reward.compute(second)[:, 0], [16, 100], rtol=1e-6)
 
@@ -90,11 +93,11 @@ def test_one_step_at_a_time_is_the_rollout():
 def test_moments_move_in_update_only_and_by_next_obs():
     reward, batch = RND(), vectors(4)
     reward.compute(batch)
-    assert reward.moments.count == 0
+    assert reward.inputs.moments.count == 0
     reward.update(batch)
     flat = batch.next_obs.reshape(-1, 6)
-    np.testing.assert_allclose(reward.moments.mean, flat.mean(0), atol=1e-6)
-    np.testing.assert_allclose(reward.moments.var, flat.var(0), rtol=1e-4)
+    np.testing.assert_allclose(reward.inputs.moments.mean, flat.mean(0), atol=1e-6)
+    np.testing.assert_allclose(reward.inputs.moments.var, flat.var(0), rtol=1e-4)
 
 
 def test_own_random_numbers_only():
@@ -110,11 +113,9 @@ def test_own_random_numbers_only():
         weights.append(reward.state_dict())
     th.random.set_rng_state(state)
     assert_equal(weights[0], weights[1])
-    assert not th.equal(
-        weights[0]["target"]["0.weight"], weights[2]["target"]["0.weight"]
-    )
-    first = weights[0]
-    assert not th.equal(first["target"]["0.weight"], first["predictor"]["0.weight"])
+    first, other = weights[0], weights[2]
+    assert not th.equal(first["target"][FIRST], other["target"][FIRST])
+    assert not th.equal(first["target"][FIRST], first["predictor"][FIRST])
 
 
 def cases() -> list[tuple[spaces.Space, Any]]:
@@ -167,16 +168,19 @@ def test_resumes_from_arrays():
     assert resumed.update(batch) == straight.update(batch)
 
 
-def test_state_is_a_copy_and_a_fresh_one_is_empty():
-    reward, batch = RND(), vectors()
-    assert reward.state_dict() == {}
+def test_state_is_a_copy_and_that_of_a_fresh_one_makes_a_fresh_one():
+    reward, batch = built(spaces.Box(-9, 9, (6,))), vectors()
+    fresh, paid = reward.state_dict(), reward.compute(batch)
+    assert fresh.keys() == {"inputs"}  # no weights before the first batch
     reward.update(batch)
     state = reward.state_dict()
-    kept = state["predictor"]["0.weight"].clone()
+    kept = state["predictor"][FIRST].clone()
     reward.update(batch)
-    assert th.equal(state["predictor"]["0.weight"], kept)
-    reward.load_state_dict({})
-    assert reward.state_dict() == {}
+    assert th.equal(state["predictor"][FIRST], kept)
+    assert not np.array_equal(reward.compute(batch), paid)
+    reward.load_state_dict(fresh)
+    assert_equal(reward.state_dict(), fresh)
+    np.testing.assert_array_equal(reward.compute(batch), paid)
 
 
 def test_target_never_changes_and_proportion_limits_the_steps():
@@ -186,7 +190,7 @@ def test_target_never_changes_and_proportion_limits_the_steps():
     reward.update(batch)
     assert_equal(reward.state_dict()["target"], target)
     # 160 transitions, 40 used, 4 minibatches, 2 passes
-    assert reward.state_dict()["optimizer"]["0"]["step"] == 8
+    assert reward.state_dict()["trainer"]["adam"]["0"]["step"] == 8
     idle = RND(updates=0)
     assert idle.update(batch) == {"predictor_loss": 0.0}
 
@@ -230,7 +234,7 @@ def test_refused_settings(settings, words):
 def test_other_width_is_refused():
     reward = RND()
     reward.compute(vectors())
-    with pytest.raises(ValueError, match="have 2 numbers, but the networks"):
+    with pytest.raises(ValueError, match="have 2 numbers, but .* built for 6"):
         reward.compute(vectors(width=2))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Unpack, get_args
 
 import numpy as np
@@ -87,7 +88,13 @@ class Encoder:
         return self.inputs.width if self.kind == "identity" else self.features
 
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
-        """Take the spaces, and the seed of weights and minibatches."""
+        """Take the spaces, and the seed of weights and minibatches.
+
+        Raises:
+            ValueError: If an inverse model does not know this action space.
+        """
+        if self.kind == "inverse":
+            _parts(action_space)
         self.inputs.setup(observation_space)
         self._action_space = action_space
         self._seed = seed
@@ -98,9 +105,9 @@ class Encoder:
 
     def encode(self, obs: Observation) -> np.ndarray:
         """Return the features, `(T, N, F)` float32."""
-        first = next(iter(obs.values())) if isinstance(obs, dict) else np.asarray(obs)
+        first = next(iter(obs.values())) if isinstance(obs, Mapping) else obs
         features = self.encode_rows(self.rows(obs)).cpu().numpy()
-        return features.reshape(*first.shape[:2], -1)
+        return features.reshape(*np.shape(first)[:2], self.size)
 
     def encode_rows(self, rows: np.ndarray) -> th.Tensor:
         """Return the features of flat rows, `(B, F)`; no gradient."""
@@ -135,9 +142,10 @@ class Encoder:
 
     def state_dict(self) -> dict[str, Any]:
         """Return moments, weights, Adam's moments and the generator's state."""
-        state: dict[str, Any] = {"version": self.version}
-        if self.inputs.width:
-            state["inputs"] = self.inputs.state_dict()
+        state: dict[str, Any] = {
+            "version": self.version,
+            "inputs": self.inputs.state_dict(),
+        }
         if self._built:
             state["network"] = pack(self.network)
         if self._built and self.kind == "inverse":
@@ -148,9 +156,8 @@ class Encoder:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.version = int(state["version"])
+        self.inputs.load_state_dict(state["inputs"])
         self._built = False
-        if "inputs" in state:
-            self.inputs.load_state_dict(state["inputs"])
         if "network" in state:
             self._build()
             unpack(self.network, state["network"])

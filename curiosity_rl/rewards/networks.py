@@ -155,6 +155,8 @@ class Trainer:
             loss: From indices of rows, `(b,)` int64, to the mean loss over them.
         """
         training = self.training
+        if not count:
+            return 0.0
         used = max(1, round(training.proportion * count))
         steps = -(-used // training.batch_size)
         total = th.zeros((), device=training.device)

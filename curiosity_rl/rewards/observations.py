@@ -68,14 +68,14 @@ def layout(space: Any, width: int) -> tuple[Block, ...]:
 def flatten_actions(action: np.ndarray, space: Any = None) -> np.ndarray:
     """Return actions `(T, N, ...)` as rows `(T * N, A)` float32.
 
-    As `flatten`, but a bounded Box is scaled to [-1, 1].
+    As `flatten`, but a bounded Box, of whatever type, is scaled to [-1, 1].
     """
-    rows = flatten(np.asarray(action), space)
-    if isinstance(space, spaces.Box) and space.is_bounded("both"):
-        low = space.low.astype(np.float32).ravel()
-        high = space.high.astype(np.float32).ravel()
-        rows = 2 * (rows - low) / np.maximum(high - low, np.float32(1e-8)) - 1
-    return rows
+    if not isinstance(space, spaces.Box) or not space.is_bounded("both"):
+        return flatten(np.asarray(action), space)
+    low, high = space.low.astype(np.float64), space.high.astype(np.float64)
+    centre, half = low / 2 + high / 2, high / 2 - low / 2  # high - low may overflow
+    rows = (np.asarray(action) - centre) / np.maximum(half, 1e-8)
+    return rows.astype(np.float32).reshape(math.prod(rows.shape[:2]), centre.size)
 
 
 def _image(space: Any) -> tuple[tuple[int, int, int], bool] | None:
@@ -126,8 +126,9 @@ def flatten(obs: Observation, space: Any = None) -> np.ndarray:
     if isinstance(space, spaces.Box | spaces.MultiBinary) or space is None:
         if space is None and array.dtype.kind in "iu" and array.dtype != np.uint8:
             raise ValueError(
-                f"observations are {array.dtype} and no space tells their range; call "
-                "setup(observation_space, action_space, seed) before compute"
+                f"observations or actions are {array.dtype} and no space tells their "
+                "range; call setup(observation_space, action_space, seed) before "
+                "compute"
             )
         if array.dtype == np.uint8 and not isinstance(space, spaces.MultiBinary):
             return rows * np.float32(1 / 255)
@@ -145,7 +146,7 @@ def one_hot(rows: np.ndarray, sizes: np.ndarray) -> np.ndarray:
         ValueError: If an integer does not lie in `0 .. size - 1`.
     """
     if not np.all((rows >= 0) & (rows < sizes)):
-        raise ValueError("an observation lies outside of the observation space")
+        raise ValueError("an observation or action lies outside of its space")
     out = np.zeros((len(rows), int(sizes.sum())), np.float32)
     first = np.cumsum(sizes) - sizes
     np.put_along_axis(out, rows.astype(np.int64) + first, 1.0, axis=1)
