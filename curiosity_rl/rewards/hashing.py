@@ -6,11 +6,13 @@ two do with odds of 3e-8.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from curiosity_rl.jit import kernel
+from curiosity_rl.protocols import Observation
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -79,6 +81,17 @@ def hash_rows(rows: np.ndarray) -> np.ndarray:
     out = np.empty(count, np.uint64)
     _hash_words(data.view(np.uint64), out)
     return out
+
+
+def hash_batch(values: Observation) -> np.ndarray:
+    """Return a hash per transition of an array `(T, N, ...)` or a mapping of such.
+
+    Shape: `(T * N,)` uint64.
+    """
+    if isinstance(values, Mapping):
+        return hash_rows(np.stack([hash_batch(values[k]) for k in sorted(values)], 1))
+    array = np.asarray(values)
+    return hash_rows(array.reshape(array.shape[0] * array.shape[1], -1))
 
 
 class CountTable:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from curiosity_rl.protocols import Observation, Transitions
-from curiosity_rl.rewards.hashing import CountTable, hash_rows
+from curiosity_rl.rewards.hashing import CountTable, hash_batch, hash_rows
 from curiosity_rl.rewards.observations import flatten, is_discrete
 from curiosity_rl.rewards.world_info import read
 
@@ -67,6 +67,11 @@ class Count:
         self._projection: np.ndarray | None = None
         self._last: tuple[Transitions, np.ndarray] | None = None
 
+    @property
+    def per_transition(self) -> bool:
+        """Whether no key of info is needed."""
+        return not isinstance(self.key, str)
+
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
         """Take the observation space, and the seed of the projection."""
         self._space = observation_space
@@ -78,7 +83,7 @@ class Count:
         Raises:
             ValueError: If the world does not report the key.
         """
-        hashes = self._hashes(batch)
+        hashes = self.hashes(batch)
         self._last = (batch, hashes)  # update wants the same again
         visits = self.table.look_up(hashes)
         return (1 / np.sqrt(visits + 1)).astype(np.float32).reshape(batch.shape)
@@ -87,7 +92,7 @@ class Count:
         """Count the states of the batch; return how many are known."""
         last, self._last = self._last, None
         known = last is not None and last[0] is batch
-        self.table.add(last[1] if known else self._hashes(batch))  # type: ignore[index]
+        self.table.add(last[1] if known else self.hashes(batch))  # type: ignore[index]
         return {"states_counted": float(self.table.size)}
 
     def state_dict(self) -> dict[str, Any]:
@@ -104,16 +109,20 @@ class Count:
         self._projection = None if projection is None else np.array(projection)
         self._last = None
 
-    def _hashes(self, batch: Transitions) -> np.ndarray:
-        """Return a hash of what is counted, `(T * N,)` uint64."""
+    def hashes(self, batch: Transitions) -> np.ndarray:
+        """Return a hash of what is counted, `(T * N,)` uint64; needs next_obs only.
+
+        Raises:
+            ValueError: If the world does not report the key.
+        """
         if isinstance(self.key, str):
-            return _hash(read(batch, self.key))
+            return hash_batch(read(batch, self.key))
         if self.key is not None:
-            return _hash(self.key(batch.next_obs))
+            return hash_batch(self.key(batch.next_obs))
         obs = batch.next_obs
         exact = self.mode == "exact"
         if exact or (self.mode == "auto" and is_discrete(obs, self._space)):
-            return _hash(obs)
+            return hash_batch(obs)
         return hash_rows(self._codes(flatten(obs, self._space)))
 
     def _codes(self, rows: np.ndarray) -> np.ndarray:
@@ -128,11 +137,3 @@ class Count:
                 f"counted some of {len(self._projection)}; build a new one"
             )
         return np.packbits(rows @ self._projection > 0, axis=1)
-
-
-def _hash(values: Observation) -> np.ndarray:
-    """Return a hash per transition of an array `(T, N, ...)` or a mapping of such."""
-    if isinstance(values, Mapping):
-        return hash_rows(np.stack([_hash(values[k]) for k in sorted(values)], 1))
-    array = np.asarray(values)
-    return hash_rows(array.reshape(array.shape[0] * array.shape[1], -1))
