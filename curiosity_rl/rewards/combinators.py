@@ -1,4 +1,9 @@
-"""Rewards made of rewards: scale, sum, product, difference, clip, anneal, gate."""
+"""Rewards made of rewards: scale, sum, mix, product, clip.
+
+Those whose size changes with what has been seen (`Anneal`, `Standardised`) stand in
+`modulators`; those that ask whence, and for the first time (`Difference`,
+`FirstVisit`), in `gates`.
+"""
 
 from __future__ import annotations
 
@@ -178,6 +183,108 @@ class Scaled(Composite):
         self.returns.value = None if value is None else np.array(value)
         self._pending = [np.array(bonus) for bonus in state["pending"]]
         self._lanes = [None if x is None else np.array(x) for x in state["lanes"]]
+
+
+class Mix(Composite):
+    """A weighted sum of rewards.
+
+    Formula: `sum_i w_i bonus_i`. Weigh what is commensurable: put `Scaled` around each
+    reward whose unit means nothing.
+
+    Shapes: in and out `(T, N)`.
+
+    Raises:
+        ValueError: If there is no reward, or not one finite weight for each.
+    """
+
+    def __init__(
+        self, rewards: Sequence[IntrinsicReward], weights: Sequence[float]
+    ) -> None:
+        _check_some(rewards)
+        if len(weights) != len(rewards):
+            raise ValueError(
+                f"{len(rewards)} rewards and {len(weights)} weights; give one weight "
+                "for each reward"
+            )
+        if not np.all(np.isfinite(weights)):
+            raise ValueError(f"weights are {list(weights)}; they must be finite")
+        super().__init__(*rewards)
+        self.weights = tuple(float(weight) for weight in weights)
+
+    def combine(self, bonuses: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the weighted sum, `(T, N)` float32."""
+        total = np.zeros_like(bonuses[0], np.float32)
+        for weight, bonus in zip(self.weights, bonuses, strict=True):
+            total += np.float32(weight) * bonus.astype(np.float32, copy=False)
+        return total
+
+
+class Sum(Mix):
+    """The sum of rewards: a `Mix` whose weights are all 1."""
+
+    def __init__(self, *rewards: IntrinsicReward) -> None:
+        super().__init__(rewards, [1.0] * len(rewards))
+
+
+class Product(Composite):
+    """The product of rewards, such as a lifelong novelty times an episodic one.
+
+    Formula: `prod_i bonus_i`. Its scale is the product of all scales, so `Scaled` goes
+    around it, not into it.
+
+    Shapes: in and out `(T, N)`.
+
+    Raises:
+        ValueError: If there is no reward.
+
+    Source: Badia et al. 2020, "Never give up", equation 1, for the idea.
+    """
+
+    def __init__(self, *rewards: IntrinsicReward) -> None:
+        _check_some(rewards)
+        super().__init__(*rewards)
+
+    def combine(self, bonuses: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the product, `(T, N)` float32."""
+        total = bonuses[0].astype(np.float32)
+        for bonus in bonuses[1:]:
+            total *= bonus
+        return total
+
+
+class Clip(Composite):
+    """A bonus kept between two bounds; None for no bound on that side.
+
+    Formula: `min(max(bonus, low), high)`. Shapes: in and out `(T, N)`.
+
+    Raises:
+        ValueError: If no bound is given, or they leave no room.
+    """
+
+    def __init__(
+        self,
+        reward: IntrinsicReward,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> None:
+        lowest = -np.inf if low is None else low
+        highest = np.inf if high is None else high
+        if not lowest < highest or (low is None and high is None):
+            raise ValueError(
+                f"low is {low} and high is {high}; give one bound, or two with low < "
+                "high"
+            )
+        super().__init__(reward)
+        self.low, self.high = np.float32(lowest), np.float32(highest)
+
+    def combine(self, bonuses: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the clipped bonus, `(T, N)` float32."""
+        return bonuses[0].astype(np.float32).clip(self.low, self.high)
+
+
+def _check_some(rewards: Sequence[IntrinsicReward]) -> None:
+    if not rewards:
+        raise ValueError("no reward is given; give one or more to combine")
 
 
 def _spawn(seed: int, index: int) -> int:
