@@ -1,9 +1,11 @@
-"""Random network distillation: golden error, learning, its own random numbers."""
+"""RND, forward error and ICM: golden errors, learning, their own random numbers."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import moving_point
 import numpy as np
 import pytest
 import torch as th
@@ -11,7 +13,8 @@ from gymnasium import spaces
 from reward_batches import reaching, rows
 
 from curiosity_rl.protocols import Transitions
-from curiosity_rl.rewards.prediction import RND
+from curiosity_rl.rewards.encoders import Encoder
+from curiosity_rl.rewards.prediction import ICM, RND, ForwardError
 
 FIRST = "head.0.weight"
 """Name of the weights of a network's first layer."""
@@ -62,10 +65,11 @@ def test_compute_never_learns():
 
 
 def test_what_is_seen_again_bores_and_the_new_pays():
-    reward = built(spaces.Box(-9, 9, (6,)), updates=5, batch_size=32)
+    fast = {"learning_rate": 2e-3, "updates": 5, "batch_size": 32}
+    reward = built(spaces.Box(-9, 9, (6,)), **fast)
     seen = vectors(1)
     other = reaching(4 - seen.next_obs)
-    losses = [reward.update(seen)["predictor_loss"] for _ in range(60)]
+    losses = [reward.update(seen)["predictor_loss"] for _ in range(15)]
     assert losses[-1] < 0.1 * losses[0]
     assert reward.compute(seen).mean() < 0.2 * reward.compute(other).mean()
 
@@ -234,8 +238,136 @@ def test_refused_settings(settings, words):
 def test_other_width_is_refused():
     reward = RND()
     reward.compute(vectors())
-    with pytest.raises(ValueError, match="have 2 numbers, but .* built for 6"):
+    with pytest.raises(ValueError, match=r"have 2 numbers, but .* built for 6"):
         reward.compute(vectors(width=2))
+
+
+def step(obs: Any, action: Any, next_obs: Any, done: bool = False) -> Transitions:
+    """One transition."""
+    batch = reaching(np.array([[next_obs]], np.float32), np.array([[done]]))
+    return replace(
+        batch, obs=np.array([[obs]], np.float32), action=np.array([[action]])
+    )
+
+
+def set_forward(reward: ForwardError, last: list[float]) -> None:
+    """Make the forward model x -> last * relu(sum(x))."""
+    networks = reward.model.networks
+    with th.no_grad():
+        networks.weight_1.fill_(1.0)
+        networks.weight_2.copy_(th.tensor([[last]]))
+
+
+def test_forward_error_golden():
+    reward = ForwardError("identity", hidden=1)
+    box = spaces.Box(-9, 9, (2,))
+    reward.setup(box, spaces.Box(-2, 2, (1,)), 0)
+    last = step([1, 2], [-2], [4, 5], done=True)
+    reward.compute(last)
+    set_forward(reward, [3.0, 1.0])
+    # a = -2 of [-2, 2] is -1: relu(1 + 2 - 1) = 2, so 6 and 2 for 4 and 5
+    paid = reward.compute(last)
+    assert paid.dtype == np.float32
+    np.testing.assert_allclose(paid, [[(2**2 + 3**2) / 2]])
+    # nothing came out of relu(1 - 3 + 0.5) = 0: the mean of the squares of s'
+    np.testing.assert_allclose(reward.compute(step([1, -3], [1], [4, 2])), [[10]])
+
+
+def test_icm_golden():
+    reward = ICM(features=2, hidden=1)
+    reward.setup(spaces.Box(-9, 9, (1,)), spaces.Discrete(2), 0)
+    batch = step([1], 1, [3])
+    reward.compute(batch)
+    head = reward.model.encoder.network.head
+    with th.no_grad():  # phi(s) = (1, 2) * relu(s)
+        for name, value in head.named_parameters():
+            value.fill_(0.0 if "bias" in name else 1.0)
+        head[2].weight.copy_(th.tensor([[1.0], [2.0]]))
+    set_forward(reward, [1.0, 1.0])
+    # phi(s) = 1, 2, action 0, 1: told 4 and 4; phi(s') = 3, 6; half of 1 + 4
+    np.testing.assert_allclose(reward.compute(batch), [[2.5]])
+
+
+def learner(name: str, seed: int = 0, **settings: Any) -> ForwardError:
+    """A forward error or ICM for the moving point."""
+    kind = {"icm": ICM, "random": ForwardError, "identity": ForwardError}[name]
+    if kind is ForwardError:
+        settings["encoder"] = name
+    fast = {"features": 8, "hidden": 64, "learning_rate": 3e-3, "batch_size": 64}
+    reward = kind(**{**fast, **settings})
+    reward.setup(moving_point.SPACE, moving_point.ACTION, seed)
+    return reward
+
+
+@pytest.mark.parametrize("name", ["icm", "random", "identity"])
+def test_forward_models_learn_what_they_score(name):
+    rng = np.random.default_rng(0)
+    quiet = [moving_point.play(rng, screen=0.0) for _ in range(6)]
+    # every episode ends at once: without the true last observation nothing fits
+    quiet = [replace(b, terminated=~b.terminated) for b in quiet]
+    reward = learner(name, updates=4)
+    before = reward.compute(quiet[0]).mean()
+    for batch in quiet[1:] * 3:
+        log = reward.update(batch)
+    paid = reward.compute(quiet[0])
+    assert paid.mean() < 0.2 * before
+    assert ("inverse_loss" in log) == (name == "icm")
+    odd = replace(quiet[0], next_obs=quiet[0].next_obs[::-1].copy())
+    assert reward.compute(odd).mean() > 5 * paid.mean()
+    wrong = replace(quiet[0], action=(quiet[0].action + 1) % 4)
+    assert reward.compute(wrong).mean() > 3 * paid.mean()
+
+
+def test_icm_minds_a_noisy_screen_less_than_the_forward_error():
+    ratio = {}
+    for name in ("icm", "identity"):
+        rng = np.random.default_rng(1)
+        reward = learner(name, updates=4)
+        for i in range(16):
+            reward.update(moving_point.play(rng, screen=i % 2))
+        noisy, quiet = (
+            reward.compute(moving_point.play(rng, screen=on)).mean() for on in (1, 0)
+        )
+        ratio[name] = noisy / quiet
+    assert ratio["icm"] < 0.2 * ratio["identity"]
+    assert ratio["icm"] > 1.5  # it is no cure: progress and information are
+
+
+def test_icm_features_learn_from_the_inverse_loss_alone():
+    reward, batch = learner("icm", seed=3), moving_point.play(np.random.default_rng(2))
+    _, seed = np.random.SeedSequence(3).generate_state(2)
+    training = {"learning_rate": 3e-3, "batch_size": 64}
+    alone = Encoder("inverse", features=8, hidden=64, **training)
+    alone.setup(moving_point.SPACE, moving_point.ACTION, int(seed))
+    for _ in range(3):
+        loss = alone.update(batch)
+        assert reward.update(batch)["inverse_loss"] == loss["inverse_loss"]
+    assert_equal(reward.state_dict()["encoder"], alone.state_dict())
+
+
+@pytest.mark.parametrize("name", ["icm", "random", "identity"])
+def test_forward_models_move_in_update_only(name):
+    rng = np.random.default_rng(4)
+    reward, batch = learner(name), moving_point.play(rng)
+    reward.compute(batch)
+    before = reward.state_dict()
+    paid = reward.compute(batch)
+    steps = [reward.compute(rows(batch, t, t + 1)) for t in range(len(paid))]
+    np.testing.assert_allclose(np.concatenate(steps), paid, rtol=1e-4, atol=1e-6)
+    assert_equal(reward.state_dict(), before)
+    reward.update(batch)
+    assert not np.array_equal(reward.compute(batch), paid)
+
+
+def test_icm_says_which_actions_it_can_tell():
+    with pytest.raises(ValueError, match="needs the action space, and was given None"):
+        ICM().setup(spaces.Box(-1, 1, (2,)), None, 0)
+    with pytest.raises(ValueError, match=r"given Text.*; call setup"):
+        ICM().setup(spaces.Box(-1, 1, (2,)), spaces.Text(3), 0)
+    with pytest.raises(ValueError, match="encoder is 'cnn'; allowed are identity"):
+        ForwardError("cnn")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="features is 0"):
+        ICM(features=0)
 
 
 def assert_equal(a: Any, b: Any) -> None:
