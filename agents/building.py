@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from collections.abc import Iterator, Mapping
@@ -13,21 +12,29 @@ import torch as th
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import (
+    DictReplayBuffer,
+    NStepReplayBuffer,
+    ReplayBuffer,
+)
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import VecEnv, VecMonitor
 
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
+from curiosity_rl.adapters.replay import RelabelledReplay, relabelled
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.config import ALGORITHMS, POLICIES, ExperimentConfig
 from curiosity_rl.agents.schedules import scheduled
-from curiosity_rl.agents.worlds import episode_limit, make_lanes
+from curiosity_rl.agents.worlds import episode_limit, import_packages, make_lanes
 from curiosity_rl.protocols import IntrinsicReward
 from curiosity_rl.registry import load, unknown_name
 from curiosity_rl.rewards import make_reward
 from curiosity_rl.seeding import lane_seeds, stream_seed
 
 _OWN_SETTINGS = frozenset(
-    {"policy", "policy_kwargs", "env", "intrinsic", "coef", "seed", "device"}
+    {"policy", "policy_kwargs", "env", "intrinsic", "coef", "extrinsic"}
+    | {"seed", "device", "replay_buffer_class"}
     | {"verbose", "tensorboard_log", "_init_setup_model"}
 )
 """Arguments of algorithms that the run sets itself."""
@@ -47,6 +54,7 @@ def make_model(
     Raises:
         ValueError: If anything in the configuration is not possible.
     """
+    import_packages(config.gym_packages)
     if lanes is None:
         lanes = make_lanes(config.env, config.env_kwargs, config.n_envs)
     stagger = 0
@@ -58,23 +66,38 @@ def make_model(
                 "leave stagger off"
             )
         stagger = limit
-    venv: VecEnv = VecMonitor(
-        VectorEnvAdapter(
-            lanes,
-            seed=lane_seeds(config.seed, "training", config.n_envs),
-            stagger=stagger,
-            stagger_seed=stream_seed(config.seed, "stagger"),
-        )
+    adapter = VectorEnvAdapter(
+        lanes,
+        seed=lane_seeds(config.seed, "training", config.n_envs),
+        stagger=stagger,
+        stagger_seed=stream_seed(config.seed, "stagger"),
     )
+    venv: VecEnv = VecMonitor(adapter)
     reward = None if config.intrinsic == "none" else make_bonus(config)
     algorithm = _load_algorithm(config.algo)
     settings = scheduled(config.algo_kwargs)
     _check_settings(config.algo, algorithm, settings)
-    if config.algo == "intrinsic-ppo":
-        settings |= {"intrinsic": reward, "coef": config.coef}
+    replay = issubclass(algorithm, OffPolicyAlgorithm)
+    if config.door == "replay" and not replay:
+        raise ValueError(
+            f"{config.algo} has no replay buffer; use door wrapper or auto"
+        )
+    if config.algo.startswith("intrinsic-"):
+        settings |= {
+            "intrinsic": reward,
+            "coef": config.coef,
+            "extrinsic": config.extrinsic,
+        }
     elif reward is not None:
-        seed = stream_seed(config.seed, "reward")
-        venv = IntrinsicVecEnv(venv, reward, config.coef, seed=seed)
+        given = {
+            "coef": config.coef,
+            "extrinsic": config.extrinsic,
+            "seed": stream_seed(config.seed, "reward"),
+        }
+        if replay and config.door != "wrapper":
+            settings |= _relabelled(venv, settings, {"intrinsic": reward, **given})
+        else:
+            venv = IntrinsicVecEnv(venv, reward, **given)
     policy_kwargs = _policy_kwargs(config, lanes)
     with as_sentence(f"{config.algo} on {config.env}"):
         model = algorithm(
@@ -85,7 +108,29 @@ def make_model(
             device=config.device,
             **settings,
         )
+    if isinstance(model, OffPolicyAlgorithm):
+        buffer = model.replay_buffer
+        if isinstance(buffer, RelabelledReplay):
+            buffer.report_from(adapter)
     return model, reward
+
+
+def _relabelled(
+    venv: VecEnv, settings: Mapping[str, Any], bonus: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Settings of an algorithm whose replay buffer scores the bonus at every sample."""
+    chosen = dict(settings.get("replay_buffer_kwargs") or {})
+    steps = settings.get("n_steps", 1)
+    base: type[ReplayBuffer] = ReplayBuffer
+    if isinstance(venv.observation_space, spaces.Dict):
+        base = DictReplayBuffer
+    elif steps > 1:
+        base = NStepReplayBuffer
+        chosen |= {"n_steps": steps, "gamma": settings.get("gamma", 0.99)}
+    return {
+        "replay_buffer_class": relabelled(base),
+        "replay_buffer_kwargs": {**chosen, **bonus},
+    }
 
 
 def make_bonus(config: ExperimentConfig) -> IntrinsicReward:
@@ -99,8 +144,13 @@ def make_bonus(config: ExperimentConfig) -> IntrinsicReward:
 
 
 def _load_algorithm(name: str) -> type[BaseAlgorithm]:
-    module, _, cls = ALGORITHMS[name].partition(":")
-    return getattr(importlib.import_module(module), cls)
+    try:
+        return load(ALGORITHMS[name])
+    except ImportError as error:
+        raise ValueError(
+            f"algorithm {name} needs sb3-contrib ({error}); pip install sb3-contrib, "
+            'or curiosity-rl with its extra "contrib"'
+        ) from error
 
 
 def _check_settings(
@@ -146,9 +196,11 @@ def _policy(config: ExperimentConfig, venv: VecEnv) -> Any:
     if config.policy != "auto":
         return config.policy
     space = venv.observation_space
+    kind = "CnnPolicy" if is_image_space(space) else "MlpPolicy"
     if isinstance(space, spaces.Dict):
-        return "MultiInputPolicy"
-    return "CnnPolicy" if is_image_space(space) else "MlpPolicy"
+        kind = "MultiInputPolicy"
+    recurrent = config.algo in ("recurrent-ppo", "intrinsic-recurrent-ppo")
+    return kind.replace("Policy", "LstmPolicy") if recurrent else kind
 
 
 def _policy_kwargs(config: ExperimentConfig, lanes: Any) -> dict[str, Any] | None:

@@ -19,12 +19,27 @@ ALGORITHMS: dict[str, str] = {
     "a2c": "stable_baselines3:A2C",
     "ddpg": "stable_baselines3:DDPG",
     "dqn": "stable_baselines3:DQN",
+    "intrinsic-a2c": "curiosity_rl.agents.a2c:IntrinsicA2C",
     "intrinsic-ppo": "curiosity_rl.agents.ppo:IntrinsicPPO",
+    "intrinsic-recurrent-ppo": (
+        "curiosity_rl.agents.recurrent_ppo:IntrinsicRecurrentPPO"
+    ),
     "ppo": "stable_baselines3:PPO",
+    "qrdqn": "sb3_contrib:QRDQN",
+    "recurrent-ppo": "sb3_contrib:RecurrentPPO",
     "sac": "stable_baselines3:SAC",
     "td3": "stable_baselines3:TD3",
+    "tqc": "sb3_contrib:TQC",
+    "trpo": "sb3_contrib:TRPO",
 }
-"""Algorithms by name. All but `intrinsic-ppo` get the bonus added to the reward."""
+"""Algorithms by name; those of `sb3_contrib` need the extra `contrib`.
+
+Those named `intrinsic-...` have a value head of its own for the bonus."""
+
+DOORS = ("auto", "wrapper", "replay")
+"""How the bonus reaches any other algorithm: added to the reward at every step, or, for
+algorithms with a replay buffer, scored anew at every sample; `auto` takes the second
+where there is one."""
 
 POLICIES: dict[str, str | None] = {
     "auto": None,
@@ -71,6 +86,7 @@ class ExperimentConfig:
     env_kwargs: dict[str, Any] = field(
         default_factory=dict, metadata={"help": "settings of the world"}
     )
+    gym_packages: str = _setting("", "packages that register worlds: a,b")
     algo: str = _setting("intrinsic-ppo", f"algorithm: {', '.join(ALGORITHMS)}")
     algo_kwargs: dict[str, Any] = field(
         default_factory=dict, metadata={"help": "settings of the algorithm"}
@@ -84,6 +100,8 @@ class ExperimentConfig:
         default_factory=dict, metadata={"help": "settings of the bonus"}
     )
     coef: float = _setting(1.0, "weight of the bonus")
+    extrinsic: bool = _setting(True, "learn from the world's reward too")
+    door: str = _setting("auto", f"how the bonus is added: {', '.join(DOORS)}")
     n_envs: int = _setting(8, "lanes: episodes played at the same time")
     n_timesteps: int = _setting(100_000, "training steps, over all lanes")
     seed: int = _setting(0, "seed of the run")
@@ -107,12 +125,18 @@ class ExperimentConfig:
         _known("algorithm", self.algo, ALGORITHMS)
         _known("policy", self.policy, POLICIES)
         _known("bonus", self.intrinsic, ["none", *REWARDS])
+        _known("door", self.door, DOORS)
         for name in ("n_envs", "n_timesteps", "eval_students", "num_threads"):
             _at_least(name, getattr(self, name), 1)
         for name in ("seed", "eval_freq", "save_freq"):
             _at_least(name, getattr(self, name), 0)
         if not math.isfinite(self.coef):
             raise ValueError(f"coef is {self.coef}; it must be a finite number")
+        if not self.extrinsic and (self.intrinsic == "none" or self.coef == 0):
+            raise ValueError(
+                "extrinsic is false and there is no bonus: nothing would be learnt; "
+                "choose a bonus, with coef above 0"
+            )
         if not self.name:
             bonus = "" if self.intrinsic == "none" else f"-{self.intrinsic}"
             object.__setattr__(self, "name", f"{self.algo}{bonus}")

@@ -3,14 +3,45 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import gymnasium as gym
+from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec, load_env_creator, registry
 from gymnasium.vector import AutoresetMode, VectorEnv
+from stable_baselines3.common.preprocessing import is_image_space
 
 from curiosity_rl.registry import WORLDS
+
+SMALLEST_IMAGE = 36
+"""Side in pixels from which Stable-Baselines3's CNN can see an image."""
+
+NUMBERS = (
+    spaces.Box,
+    spaces.Dict,
+    spaces.Discrete,
+    spaces.MultiBinary,
+    spaces.MultiDiscrete,
+    spaces.Tuple,
+)
+
+
+def import_packages(names: str) -> None:
+    """Import packages that register worlds, their names separated by commas.
+
+    Raises:
+        ValueError: If one cannot be imported.
+    """
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        try:
+            importlib.import_module(name)
+        except (ImportError, ValueError) as error:
+            raise ValueError(
+                f"gym_packages: cannot import {name!r} ({error}); install the package"
+            ) from error
 
 
 def find_world(env_id: str) -> EnvSpec:
@@ -43,7 +74,8 @@ def make_lanes(env_id: str, env_kwargs: Mapping[str, Any], n: int) -> VectorEnv:
     """Build `n` lanes of a world that begin a new episode in the step that ends one.
 
     A world's own vector class is used where it resets in the same step; otherwise
-    Gymnasium's `SyncVectorEnv`.
+    Gymnasium's `SyncVectorEnv`, over worlds whose observations are made fit for
+    Stable-Baselines3, see `fitting`.
 
     Raises:
         ValueError: If the world does not exist or refuses its settings.
@@ -53,14 +85,44 @@ def make_lanes(env_id: str, env_kwargs: Mapping[str, Any], n: int) -> VectorEnv:
     if not _resets_in_same_step(spec):
         settings["vector_kwargs"] = {"autoreset_mode": AutoresetMode.SAME_STEP}
         settings["vectorization_mode"] = "sync"
-    try:
+        settings["wrappers"] = fitting(spec, env_kwargs)
+    with as_refusal(env_id):
         return gym.make_vec(spec.id, num_envs=n, **settings)
-    except (ValueError, TypeError, AssertionError, gym.error.Error) as error:
-        raise ValueError(f"cannot make {env_id}: {error}") from error
-    except ImportError as error:
-        raise ValueError(
-            f"cannot make {env_id}: {error}; install what it needs"
-        ) from error
+
+
+def fitting(
+    spec: EnvSpec, env_kwargs: Mapping[str, Any]
+) -> list[Callable[[gym.Env], gym.Env]]:
+    """Return wrappers that make a world's observations fit for Stable-Baselines3.
+
+    Parts of a Dict that are no numbers (text, MiniGrid's mission) are left out; a Dict,
+    tuple or image in which nothing is large enough for Stable-Baselines3's CNN is laid
+    flat, discrete parts one-hot. Everything else stays as it is.
+
+    Raises:
+        ValueError: If the world refuses its settings.
+    """
+    with as_refusal(spec.id):
+        env = gym.make(spec.id, **env_kwargs)
+    space = env.observation_space
+    env.close()
+    wrappers: list[Callable[[gym.Env], gym.Env]] = []
+    if isinstance(space, spaces.Dict):
+        told = [key for key, part in space.items() if isinstance(part, NUMBERS)]
+        if len(told) < len(space):
+            space = spaces.Dict({key: space[key] for key in told})
+            wrappers.append(lambda env: gym.wrappers.FilterObservation(env, told))
+    parts = list(space.values()) if isinstance(space, spaces.Dict) else [space]
+    composed = isinstance(space, spaces.Dict | spaces.Tuple)
+    images = [part for part in parts if is_image_space(part)]
+    small = all(_smallest_side(image) < SMALLEST_IMAGE for image in images)
+    if small and (composed or images):
+        wrappers.append(gym.wrappers.FlattenObservation)
+    return wrappers
+
+
+def _smallest_side(image: spaces.Space) -> int:
+    return sorted(image.shape or (0, 0, 0))[1]
 
 
 def episode_limit(venv: VectorEnv) -> int | None:
@@ -69,6 +131,19 @@ def episode_limit(venv: VectorEnv) -> int | None:
     if budget is not None:
         return int(budget)
     return venv.spec.max_episode_steps if venv.spec else None
+
+
+@contextmanager
+def as_refusal(env_id: str) -> Iterator[None]:
+    """Turn an error of a world's constructor into a ValueError that names the world."""
+    try:
+        yield
+    except (ValueError, TypeError, AssertionError, gym.error.Error) as error:
+        raise ValueError(f"cannot make {env_id}: {error}") from error
+    except ImportError as error:
+        raise ValueError(
+            f"cannot make {env_id}: {error}; install what it needs"
+        ) from error
 
 
 def _resets_in_same_step(spec: EnvSpec) -> bool:

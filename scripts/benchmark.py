@@ -1,7 +1,8 @@
-"""Measure: `python scripts/benchmark.py worlds | training | bonuses`.
+"""Measure: `python scripts/benchmark.py worlds | training | overhead | bonuses`.
 
 worlds    speed of the worlds' kernels and faces against floors in the same run
 training  speed of training against the same PPO on an environment that does nothing
+overhead  what every bonus costs, against the PPO that it is added to
 bonuses   what an agent learns with every bonus, several seeds each
 """
 
@@ -184,6 +185,48 @@ def training(env: str = "tutor-v0", n_envs: int = 256, rollouts: int = 6) -> Non
     show(f"training on {env}, {n_envs} lanes", ("what", "steps/s", "of floor"), rows)
 
 
+def overhead(
+    rounds: int = 5, end_to_end: bool = True, names: tuple[str, ...] = ()
+) -> None:
+    """Print what every bonus adds to PPO, by the times of its parts and end to end.
+
+    The ratio by parts is what counts: end to end, a shared machine cannot tell 5 %.
+
+    Args:
+        rounds: Rounds; medians are printed.
+        end_to_end: Also train with each bonus that has a limit.
+        names: Short names of bonuses; empty for all.
+    """
+    from curiosity_rl.agents import overhead as cost
+    from curiosity_rl.tracking.progress import Progress
+
+    cases = [case for case in cost.CASES if not names or case.name in names]
+    with Progress("measuring", 100, "%") as progress:
+        ppo, costs = cost.measure(
+            cases,
+            rounds,
+            end_to_end,
+            lambda label, share: progress.update(int(100 * share), now=label),
+        )
+    rows = [
+        [
+            entry.case.label,
+            f"{entry.compute:.1f}",
+            f"{entry.update:.1f}",
+            f"{entry.ratio:.3f}",
+            "" if entry.case.limit is None else f"{entry.case.limit:.2f}",
+            "" if entry.whole is None else f"{entry.whole:.2f}",
+        ]
+        for entry in costs
+    ]
+    title = (
+        f"PPO, {cost.LANES} lanes x {cost.STEPS} steps, {cost.NUMBERS} numbers, batch "
+        f"256, 4 epochs: {ppo:,.0f} ms per rollout; CPU time, median of {rounds} rounds"
+    )
+    head = ("bonus", "compute ms", "update ms", "ratio", "limit", "end to end")
+    show(title, head, rows)
+
+
 def bonuses(
     env: str = "tutor-v0",
     n_timesteps: int = 300_000,
@@ -226,7 +269,7 @@ def bonuses(
 
 if __name__ == "__main__":
     try:
-        auto_cli([worlds, training, bonuses])
+        auto_cli([worlds, training, overhead, bonuses])
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -15,6 +15,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
+from curiosity_rl.adapters.replay import RelabelledReplay
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.tracking.progress import Progress
 
@@ -34,21 +35,24 @@ class TrackingCallback(BaseCallback):
     count); `coverage/cells` (cells seen; every `SAMPLE_EVERY`-th step is looked at),
     `coverage/share` (of the table),
     `coverage/entropy` (of the visits so far, in bits); `time/steps_per_second` since
-    the last rollout; and with the wrapper door `rollout/intrinsic_reward_mean` and
-    `intrinsic/...`.
+    the last rollout; and where the bonus is added by a wrapper or a replay buffer
+    `rollout/intrinsic_reward_mean` and `intrinsic/...`.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.visits: np.ndarray | None = None
         self._world: Any = None
-        self._door: IntrinsicVecEnv | None = None
+        self._door: IntrinsicVecEnv | RelabelledReplay | None = None
         self._exams: deque[tuple[bool, float, int]] = deque(maxlen=EPISODES)
         self._bonus: list[float] = []
         self._steps, self._clock = 0, 0.0
 
     def _on_training_start(self) -> None:
         adapter, self._door = _find(self.training_env)
+        buffer = getattr(self.model, "replay_buffer", None)
+        if isinstance(buffer, RelabelledReplay):
+            self._door = buffer
         world = adapter.venv.unwrapped if adapter is not None else None
         if world is not None and hasattr(world, "coverage"):
             cells = int(np.prod(world.coverage_shape))  # type: ignore[attr-defined]
@@ -66,8 +70,10 @@ class TrackingCallback(BaseCallback):
         infos = self.locals["infos"]
         for lane in np.flatnonzero(self.locals["dones"]).tolist():
             self._examine(infos[lane])
-        if self._door is not None:
+        if isinstance(self._door, IntrinsicVecEnv):
             self._bonus.extend(info["intrinsic_reward"] for info in infos)
+        elif self._door is not None:  # the step before: this one is not stored yet
+            self._bonus.append(self._door.bonus_mean)
         return True
 
     def _examine(self, info: dict[str, Any]) -> None:
