@@ -192,14 +192,15 @@ def test_bonus_at_the_end_reaches_the_start(door: str) -> None:
         start = end + 1
 
 
-@pytest.mark.parametrize("name", ["PPO", "DQN"])
+@pytest.mark.parametrize("name", list(ALGORITHMS))
 def test_inside_vec_normalize_everything_works(name: str) -> None:
     reward = Stairs()
-    env = VecNormalize(IntrinsicVecEnv(lanes(), reward), clip_reward=1000)
+    world = lanes(name in CONTINUOUS)
+    env = VecNormalize(IntrinsicVecEnv(world, reward), clip_reward=1000)
     model = build(name, env)
     model.learn(32)
     paid = np.stack(reward.paid)
-    if name == "DQN":  # off-policy algorithms store what is not normalised yet
+    if isinstance(model, OffPolicyAlgorithm):  # they store what is not normalised yet
         np.testing.assert_array_equal(stored(model), paid)
     else:
         assert stored(model).min() > 0
@@ -248,6 +249,56 @@ def test_the_refusal_is_not_saved_with_the_statistics() -> None:
         normalized.reset()
         normalized.step(np.ones(2, int))
         np.testing.assert_array_equal(normalized.get_original_reward(), [1, 1.125])
+
+
+class Goals(gym.Env):
+    """Shows a clock; the goal is a time."""
+
+    action_space = spaces.Discrete(2)
+    observation_space = spaces.Dict(
+        {
+            key: spaces.Box(0, 9, (1,), np.float32)
+            for key in ("observation", "achieved_goal", "desired_goal")
+        }
+    )
+
+    def _obs(self) -> dict[str, np.ndarray]:
+        now = np.full(1, self.t, np.float32)
+        goal = np.full(1, 6, np.float32)
+        return {"observation": now, "achieved_goal": now, "desired_goal": goal}
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> Any:
+        super().reset(seed=seed)
+        self.t = 0
+        return self._obs(), {}
+
+    def step(self, action: Any) -> Any:
+        self.t += 1
+        return self._obs(), float(self.t == 6) - 1, False, self.t == 4, {}
+
+    def compute_reward(self, achieved: Any, desired: Any, info: Any) -> Any:
+        return (achieved == desired)[..., 0].astype(np.float32) - 1
+
+
+@pytest.mark.parametrize("door", ["wrapper", "VecEnv", "normalized"])
+@pytest.mark.parametrize("weight", [1.0, 0.0])
+def test_hindsight_replay_cannot_lose_the_bonus(door: str, weight: float) -> None:
+    if door == "wrapper":
+        env: Any = IntrinsicWrapper(Monitor(Goals()), Stairs(), coef=weight)
+    else:
+        lane = DummyVecEnv([lambda: Monitor(Goals())])
+        env = IntrinsicVecEnv(lane, Stairs(), coef=weight)
+        env = VecNormalize(env) if door == "normalized" else env
+    algorithm, _, settings = ALGORITHMS["DQN"]
+    settings = copy.deepcopy({**settings, **SMALL})
+    model = algorithm(
+        "MultiInputPolicy", env, replay_buffer_class=sb3.HerReplayBuffer, **settings
+    )
+    if weight:
+        with pytest.raises(ValueError, match=r"hindsight replay \(HER\) would lose it"):
+            model.learn(32)
+    else:
+        model.learn(32)
 
 
 class Ones(Corridor):

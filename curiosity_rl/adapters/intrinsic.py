@@ -11,9 +11,13 @@ from stable_baselines3.common.vec_env import (
     VecNormalize,
     unwrap_vec_normalize,
 )
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import (
+    VecEnvIndices,
+    VecEnvObs,
+    VecEnvStepReturn,
+)
 
-from curiosity_rl.adapters.paying import Payer, mixed, pay, set_up
+from curiosity_rl.adapters.paying import Payer, check_recomputed, mixed, pay, set_up
 from curiosity_rl.adapters.transitions import TransitionRecorder
 from curiosity_rl.protocols import IntrinsicReward
 
@@ -97,6 +101,19 @@ class IntrinsicVecEnv(VecEnvWrapper):
         ]
         paid = mixed(rewards, bonus, self.coef, self.extrinsic, np.float32)
         return obs, paid, dones, infos
+
+    def env_method(
+        self,
+        method_name: str,
+        *method_args: Any,
+        indices: VecEnvIndices = None,
+        **method_kwargs: Any,
+    ) -> list[Any]:
+        """Call a method of the lanes; see `paying.check_recomputed`."""
+        check_recomputed(method_name, self.coef, self.extrinsic)
+        return super().env_method(
+            method_name, *method_args, indices=indices, **method_kwargs
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the reward's state, what it has yet to learn from, and where we are.

@@ -145,6 +145,21 @@ def mixed(
     return (world if extrinsic else np.zeros_like(world)) + dtype(coef) * bonus
 
 
+def check_recomputed(name: str, coef: float, extrinsic: bool) -> None:
+    """Refuse `compute_reward`, by which hindsight replay asks for rewards anew.
+
+    Raises:
+        ValueError: If what it returns would lack the bonus, or what is turned off.
+    """
+    if name == "compute_reward" and (coef != 0 or not extrinsic):
+        raise ValueError(
+            "compute_reward of the world knows no bonus, so hindsight replay (HER) "
+            "would lose it in the transitions that it relabels; leave the environment "
+            "without it, and use RelabelledHerReplayBuffer of curiosity_rl.adapters."
+            "replay as replay_buffer_class"
+        )
+
+
 def _stacked(steps: Sequence[Transitions]) -> Iterator[Transitions]:
     """Stack neighbouring steps that hold all lanes; the others stay alone."""
     run: list[Transitions] = []

@@ -10,8 +10,9 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from curiosity_rl.adapters.arrays import copy_obs, lane_obs, map_obs, with_rows
 from curiosity_rl.adapters.infos import collect_infos, merge_info
-from curiosity_rl.adapters.paying import Payer, mixed, set_up
+from curiosity_rl.adapters.paying import Payer, check_recomputed, mixed, set_up
 from curiosity_rl.protocols import IntrinsicReward, Transitions
+from curiosity_rl.rewards.combinators import is_per_transition
 
 
 class IntrinsicWrapper(gym.Wrapper):
@@ -95,6 +96,11 @@ class IntrinsicWrapper(gym.Wrapper):
         bonus = float(self._payer.pay(step)[0])
         paid = float(mixed(reward, bonus, self.coef, self.extrinsic))
         return obs, paid, terminated, truncated, {**info, "intrinsic_reward": bonus}
+
+    def get_wrapper_attr(self, name: str) -> Any:
+        """Find an attribute of the environment; see `paying.check_recomputed`."""
+        check_recomputed(name, self.coef, self.extrinsic)
+        return super().get_wrapper_attr(name)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the reward's state, what it has yet to learn from, and where we are.
@@ -206,7 +212,7 @@ class IntrinsicVectorWrapper(VectorWrapper):
     def _check_partial(self, mask: np.ndarray) -> None:
         """Refuse to leave an episode that the reward would take for unfinished."""
         running = np.flatnonzero(mask & ~self._ended)
-        episodic = not getattr(self.reward, "per_transition", False)
+        episodic = not is_per_transition(self.reward)
         if self._obs is not None and episodic and len(running):
             raise ValueError(
                 f"reset_mask resets lane {running[0]} in the middle of its episode, "
