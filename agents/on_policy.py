@@ -130,7 +130,8 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         for name in ("coef", "extrinsic_coef"):
             if not 0 <= getattr(self, name) < np.inf:
                 raise ValueError(
-                    f"{name} must be 0 or positive, got {getattr(self, name)}"
+                    f"{name} must be 0 or positive and finite, got "
+                    f"{getattr(self, name)}"
                 )
         for name in ("gamma_int", "gae_lambda_int"):
             if not 0 <= (getattr(self, name) or 0) <= 1:
@@ -225,7 +226,31 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         # A callback may have broken the last rollout off, or a checkpoint may have set
         # the observations.
         env.clear(self._last_obs)
-        return super().collect_rollouts(env, callback, rollout_buffer, n_rollout_steps)
+        try:
+            return super().collect_rollouts(
+                env, callback, rollout_buffer, n_rollout_steps
+            )
+        except Exception:
+            # Networks and worlds stumble over a NaN before `pay` can name it.
+            self._refuse_not_finite(env)
+            raise
+
+    def _refuse_not_finite(self, env: TransitionRecorder) -> None:
+        """Raise a ValueError that says where, if the lanes' observations are broken."""
+        lane = _broken_lane(env.obs)
+        if lane is None:
+            return
+        if len(env) and self.intrinsic is not None:
+            first_step = self._steps - len(env)
+            pay(self.intrinsic, env.drain(), first_step)
+        raise ValueError(
+            f"lane {lane}, step {self._steps}: obs is not finite as the world gave it; "
+            "nothing has learnt from it. Look for a division by zero in the world"
+        )
+
+    @property
+    def _steps(self) -> int:
+        return self.num_timesteps // self.n_envs
 
     def _add_stream(self, buffer: TwoStreams) -> None:
         """Pay the bonus of the rollout and add its advantages to the policy's."""
@@ -252,7 +277,7 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         """Pay the bonus, `(T, N)`, and let the reward learn."""
         if self.intrinsic is None:
             return np.zeros(batch.shape, np.float32)
-        bonus = pay(self.intrinsic, batch)
+        bonus = pay(self.intrinsic, batch, self._steps - len(batch.reward))
         for key, value in self.intrinsic.update(batch).items():
             self.logger.record(f"intrinsic/{key}", value)
         return bonus
@@ -327,3 +352,12 @@ def _at(obs: Any, pick: np.ndarray) -> Any:
     if isinstance(obs, dict):
         return {key: value[pick] for key, value in obs.items()}
     return obs[pick]
+
+
+def _broken_lane(obs: Any) -> int | None:
+    """Return the first lane whose observation `(N, ...)` is not finite."""
+    for values in obs.values() if isinstance(obs, dict) else (obs,):
+        rows = np.asarray(values).reshape(len(values), -1)
+        if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+            return int(np.argmin(np.isfinite(rows).all(axis=1)))
+    return None

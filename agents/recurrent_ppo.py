@@ -6,10 +6,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch as th
-from sb3_contrib import RecurrentPPO
 
 from curiosity_rl.agents.on_policy import IntrinsicOnPolicy
 from curiosity_rl.agents.two_streams import TwoHeads, TwoStreams
+
+try:
+    from sb3_contrib import RecurrentPPO
+except ImportError as error:
+    raise ImportError(
+        "IntrinsicRecurrentPPO needs sb3-contrib; pip install sb3-contrib"
+    ) from error
 
 
 class MaskedHeads(TwoHeads):

@@ -113,7 +113,8 @@ class TwoStreams(RolloutBuffer):
         self, last_values: th.Tensor, dones: np.ndarray
     ) -> None:
         """Compute the extrinsic stream as SB3 does, then add the intrinsic one."""
-        super().compute_returns_and_advantage(last_values, dones)
+        with np.errstate(invalid="ignore"):  # `add_stream` names what is not finite
+            super().compute_returns_and_advantage(last_values, dones)
         if self.add_stream is not None:
             self.add_stream(self)
 

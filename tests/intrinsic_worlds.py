@@ -1,4 +1,4 @@
-"""A small world, a bonus and watchers for the tests of IntrinsicPPO."""
+"""A small world, bonuses and watchers for the tests of door 3, and its algorithms."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import gymnasium as gym
 import numpy as np
 import torch as th
 from gymnasium import spaces
-from stable_baselines3 import PPO
+from sb3_contrib import RecurrentPPO
+from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import KVWriter
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
+from curiosity_rl.agents.a2c import IntrinsicA2C
+from curiosity_rl.agents.on_policy import IntrinsicOnPolicy
+from curiosity_rl.agents.ppo import IntrinsicPPO
+from curiosity_rl.agents.recurrent_ppo import IntrinsicRecurrentPPO
 from curiosity_rl.agents.two_streams import TwoHeads
 from curiosity_rl.protocols import Transitions
 
@@ -51,6 +57,22 @@ class Drift(gym.Env):
         self.place += float(np.sum(action)) / 4
         ended = bool(self.np_random.random() < 0.1)
         return self._obs(), self.scale * self.place, ended, self.t >= 9, {}
+
+
+class Screen(gym.Env):
+    """Pictures that are as bright as the clock; cut after 5 steps."""
+
+    observation_space = spaces.Box(0, 255, (36, 36, 3), np.uint8)
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> Any:
+        self.t = 0
+        return np.zeros((36, 36, 3), np.uint8), {}
+
+    def step(self, action: Any) -> Any:
+        self.t += 1
+        obs = np.full((36, 36, 3), self.t, np.uint8)
+        return obs, 0.0, False, self.t == 5, {}
 
 
 class Bonus:
@@ -98,7 +120,52 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def weights(model: PPO) -> list[th.Tensor]:
+OURS: dict[str, type[IntrinsicOnPolicy]] = {
+    "ppo": IntrinsicPPO,
+    "a2c": IntrinsicA2C,
+    "recurrent-ppo": IntrinsicRecurrentPPO,
+}
+STOCK: dict[str, type[OnPolicyAlgorithm]] = {
+    "ppo": PPO,
+    "a2c": A2C,
+    "recurrent-ppo": RecurrentPPO,
+}
+
+
+def policy_of(algo: str, kind: str = "Mlp") -> str:
+    """The name of a policy: kind `Mlp`, `Cnn` or `MultiInput`."""
+    return f"{kind}LstmPolicy" if algo == "recurrent-ppo" else f"{kind}Policy"
+
+
+def settings_of(algo: str, **more: Any) -> dict[str, Any]:
+    """`SETTINGS` as far as the algorithm has them; `policy_kwargs` are merged."""
+    own = more.pop("policy_kwargs", {})
+    settings = {**SETTINGS, **more}
+    settings["policy_kwargs"] = {**SETTINGS["policy_kwargs"], **own}
+    if algo == "a2c":
+        settings = {
+            k: v for k, v in settings.items() if k not in ("batch_size", "n_epochs")
+        }
+    if algo == "recurrent-ppo":
+        settings["policy_kwargs"]["lstm_hidden_size"] = 6
+    return settings
+
+
+def build(algo: str, venv: Any = None, kind: str = "Mlp", **more: Any) -> Any:
+    """One of our algorithms, on `Drift` unless another environment is given."""
+    if venv is None:
+        venv = world(as_dict=kind == "MultiInput")
+    return OURS[algo](policy_of(algo, kind), venv, **settings_of(algo, **more))
+
+
+def silence(model: Any) -> Any:
+    """Let the intrinsic head predict 0 everywhere."""
+    for parameter in model.policy.value_net.intrinsic.parameters():
+        th.nn.init.zeros_(parameter)
+    return model
+
+
+def weights(model: Any) -> list[th.Tensor]:
     return [value.clone() for value in model.policy.state_dict().values()]
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch as th
-from gymnasium import spaces
 from intrinsic_worlds import (
     ACTIONS,
     SETTINGS,
     Bonus,
     Drift,
     Keep,
+    Screen,
     in_two_heads,
     weights,
     weights_of,
@@ -250,19 +249,6 @@ def test_other_settings_of_ppo(settings: dict[str, Any]) -> None:
 
 
 def test_split_feature_extractors_and_images() -> None:
-    class Screen(gym.Env):
-        observation_space = spaces.Box(0, 255, (36, 36, 3), np.uint8)
-        action_space = spaces.Discrete(2)
-
-        def reset(self, *, seed: int | None = None, options: dict | None = None) -> Any:
-            self.t = 0
-            return np.zeros((36, 36, 3), np.uint8), {}
-
-        def step(self, action: Any) -> Any:
-            self.t += 1
-            obs = np.full((36, 36, 3), self.t, np.uint8)
-            return obs, 0.0, False, self.t == 5, {}
-
     class Light(Bonus):
         def compute(self, batch: Transitions) -> np.ndarray:
             self.batches.append(batch)
