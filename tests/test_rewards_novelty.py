@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reward_batches import batch_of, column, reaching, rows
 
-from curiosity_rl.rewards.hashing import CountTable, hash_rows
+from curiosity_rl.rewards.hashing import SMALLEST, CountTable, hash_rows
 from curiosity_rl.rewards.novelty import Count
 
 
@@ -214,3 +214,22 @@ def test_hashes_tell_rows_apart():
     zeros = hash_rows(np.array([[0.0], [-0.0]]))
     assert zeros[0] == zeros[1]
     assert len(np.unique(hash_rows(np.eye(8, 13, dtype=np.uint8)))) == 8
+
+
+def test_full_table_shares_counts_and_stays_bounded():
+    table = CountTable(capacity=100)
+    known = np.arange(1, 101, dtype=np.uint64)
+    table.add(known)
+    late = np.arange(1000, 9000, dtype=np.uint64)
+    for _ in range(3):
+        table.add(late)
+    table.add(known[:50])
+    assert table.size == 100
+    np.testing.assert_array_equal(table.look_up(known), np.repeat([2, 1], 50))
+    assert table.look_up(late).min() >= 3  # shared: never less than their own
+    assert len(table._keys) == SMALLEST
+    copy = CountTable(capacity=100)
+    copy.load_state_dict(table.state_dict())
+    np.testing.assert_array_equal(copy.look_up(late), table.look_up(late))
+    with pytest.raises(ValueError, match="capacity is 0"):
+        CountTable(0)

@@ -21,6 +21,7 @@ BY_30, BY_27, BY_31 = np.uint64(30), np.uint64(27), np.uint64(31)
 EMPTY = np.uint64(0)
 ONE = np.uint64(1)
 SMALLEST = 1 << 12
+SHARED = 1 << 16
 
 
 @kernel
@@ -47,21 +48,31 @@ def _slot(keys, h):
 
 
 @kernel
-def _look_up(keys, counts, hashes, out):
-    for i in range(len(hashes)):
-        out[i] = counts[_slot(keys, hashes[i])]
-
-
-@kernel
-def _add(keys, counts, hashes, amounts):
-    """Add amounts to the counts of hashes; return how many are new."""
-    new = 0
+def _look_up(keys, counts, rest, hashes, out):
     for i in range(len(hashes)):
         place = _slot(keys, hashes[i])
         if keys[place] == EMPTY:
+            out[i] = rest[hashes[i] & np.uint64(len(rest) - 1)]
+        else:
+            out[i] = counts[place]
+
+
+@kernel
+def _add(keys, counts, rest, room, hashes, amounts):
+    """Add amounts to the counts of hashes; return how many are new.
+
+    At most `room` new ones get a place; all others share the counts in `rest`.
+    """
+    new = 0
+    for i in range(len(hashes)):
+        place = _slot(keys, hashes[i])
+        if keys[place] == EMPTY and new < room:
             keys[place] = hashes[i]
             new += 1
-        counts[place] += amounts[i]
+        if keys[place] == EMPTY:
+            rest[hashes[i] & np.uint64(len(rest) - 1)] += amounts[i]
+        else:
+            counts[place] += amounts[i]
     return new
 
 
@@ -95,42 +106,61 @@ def hash_batch(values: Observation) -> np.ndarray:
 
 
 class CountTable:
-    """How often each hash was added: open addressing, at most half full."""
+    """How often each hash was added: open addressing, at most half full.
 
-    def __init__(self) -> None:
+    Memory is bounded: `capacity` hashes have a count of their own, 32 bytes each at
+    most; later ones share `SHARED` counts, so that they seem better known than they
+    are, never less.
+    """
+
+    def __init__(self, capacity: int = 1 << 20) -> None:
+        if capacity < 1:
+            raise ValueError(f"capacity is {capacity}; it must be at least 1 state")
+        self.capacity = capacity
+        self._clear()
+
+    def _clear(self) -> None:
         self.size = 0
         self._keys = np.zeros(SMALLEST, np.uint64)
         self._counts = np.zeros(SMALLEST, np.int64)
+        self._rest = np.zeros(SHARED, np.int64)
 
     def look_up(self, hashes: np.ndarray) -> np.ndarray:
         """Return the count of every hash, `(B,)` int64; 0 where never added."""
         out = np.empty(len(hashes), np.int64)
-        _look_up(self._keys, self._counts, hashes, out)
+        _look_up(self._keys, self._counts, self._rest, hashes, out)
         return out
 
     def add(self, hashes: np.ndarray, amounts: np.ndarray | None = None) -> None:
         """Count every hash once, or `amounts` times."""
         if amounts is None:
             amounts = np.ones(len(hashes), np.int64)
-        if 2 * (self.size + len(hashes)) > len(self._keys):
+        most = min(self.size + len(hashes), self.capacity)
+        if 2 * most > len(self._keys):
             known = self._keys != EMPTY
             keys, counts = self._keys[known], self._counts[known]
-            room = 1 << (2 * (self.size + len(hashes)) - 1).bit_length()
-            self._keys = np.zeros(room, np.uint64)
-            self._counts = np.zeros(room, np.int64)
-            _add(self._keys, self._counts, keys, counts)
-        self.size += _add(self._keys, self._counts, hashes, amounts)
+            places = 1 << (2 * most - 1).bit_length()
+            self._keys = np.zeros(places, np.uint64)
+            self._counts = np.zeros(places, np.int64)
+            _add(self._keys, self._counts, self._rest, len(keys), keys, counts)
+        room = self.capacity - self.size
+        self.size += _add(self._keys, self._counts, self._rest, room, hashes, amounts)
 
     def state_dict(self) -> dict[str, Any]:
         """Return hashes (as int64, which every file format knows) and counts."""
         known = self._keys != EMPTY
-        return {
+        state: dict[str, Any] = {
             "hashes": self._keys[known].view(np.int64),
             "counts": self._counts[known],
         }
+        if self._rest.any():
+            state["shared"] = self._rest.copy()
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
-        self.__init__()
+        self._clear()
         hashes = np.array(state["hashes"], dtype=np.int64).view(np.uint64)
         self.add(hashes, np.array(state["counts"], dtype=np.int64))
+        if "shared" in state:
+            self._rest = np.array(state["shared"], dtype=np.int64)

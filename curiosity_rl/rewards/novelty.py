@@ -39,6 +39,8 @@ class Count:
             function from next observations `(T, N, ...)` to whatever counts as the
             same state, `(T, N, ...)`.
         bits: Length of the code of `simhash`, 1 to 64.
+        capacity: States that are counted one by one; later ones share counts, see
+            `hashing.CountTable`. Memory: at most 32 bytes each.
 
     Source: Tang et al. 2017, "#Exploration", equation 1 and algorithm 1, with
     beta = 1 and counts frozen during a batch; Strehl and Littman 2008 (MBIE-EB).
@@ -51,6 +53,7 @@ class Count:
         mode: Mode = "auto",
         key: str | Callable[[Observation], np.ndarray] | None = None,
         bits: int = 32,
+        capacity: int = 1 << 20,
     ) -> None:
         if mode not in get_args(Mode):
             raise ValueError(f"mode is {mode!r}; allowed: {', '.join(get_args(Mode))}")
@@ -61,7 +64,7 @@ class Count:
         self.mode: Mode = mode
         self.key = key
         self.bits = bits
-        self.table = CountTable()
+        self.table = CountTable(capacity)
         self._space: Any = None
         self._seed = 0
         self._projection: np.ndarray | None = None
