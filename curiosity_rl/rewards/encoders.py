@@ -101,7 +101,9 @@ class Encoder:
 
     def rows(self, obs: Observation) -> np.ndarray:
         """Return observations as flat rows, `(T * N, D)` float32; see `encode_rows`."""
-        return self.inputs.rows(obs)
+        rows = self.inputs.rows(obs)
+        self._build()
+        return rows
 
     def encode(self, obs: Observation) -> np.ndarray:
         """Return the features, `(T, N, F)` float32."""
@@ -114,7 +116,6 @@ class Encoder:
         inputs = self.inputs.normalised(rows)
         if self.kind == "identity":
             return inputs
-        self._build()
         return in_chunks(self.network, inputs)
 
     def update(self, batch: Transitions) -> dict[str, float]:
@@ -127,7 +128,6 @@ class Encoder:
             return {}
         self.inputs.learn(rows)
         self.version += 1
-        self._build()
         before = self.inputs.normalised(rows)
         after = self.inputs.normalised(self.rows(batch.next_obs))
         actions = self._targets(batch.action)
@@ -166,7 +166,7 @@ class Encoder:
             self.trainer.load_state_dict(state["trainer"])
 
     def _build(self) -> None:
-        if self._built:
+        if self._built or self.kind == "identity":
             return
         draw = generator(self._seed)
         device = self.training.device
