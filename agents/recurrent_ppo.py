@@ -42,6 +42,7 @@ class MaskedStreams(TwoStreams):
         samples: Any = super()._get_samples(*args, **kwargs)
         # Mask, values and returns have both heads in them, and so are doubled already.
         return samples._replace(
+            actions=samples.actions.float(),  # SB3's buffer does; MultiBinary needs it
             old_log_prob=_twice(samples.old_log_prob),
             advantages=_twice(samples.advantages),
         )

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch as th
-from intrinsic_worlds import OURS, Bonus, Drift, Keep, Screen, build, weights, world
+from intrinsic_worlds import (
+    ACTIONS,
+    OURS,
+    Bonus,
+    Drift,
+    Keep,
+    Screen,
+    build,
+    weights,
+    world,
+)
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, VecTransposeImage
 
@@ -250,7 +260,7 @@ def test_errors_of_others_stay_theirs() -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("action", ["discrete", "box", "multidiscrete"])
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("as_dict", [False, True])
 def test_one_lane_and_spaces(as_dict: bool, action: str, algo: str) -> None:
     bonus = Bonus()
