@@ -290,6 +290,75 @@ def test_a_full_reset_forgets_and_a_reset_of_running_lanes_is_refused() -> None:
     np.testing.assert_allclose(state["collected"][-1]["obs"], [[[0.0], [1 / 8]]])
 
 
+def test_a_lane_reset_by_hand_moves_in_the_next_step() -> None:
+    """Where lanes reset in the next step, a mask can reset one before."""
+    reward = Age()
+    env = IntrinsicVectorWrapper(sync(AutoresetMode.NEXT_STEP), reward)
+    env.reset(seed=3)
+    still = np.full(LANES, 2)
+    while not (ended := env.state_dict()["ended"]).any():
+        env.step(still)
+    first, _ = env.reset(options={"reset_mask": ended.copy()})
+    info = env.step(still)[4]
+    assert info["_intrinsic_reward"].all()
+    same(reward.paid[-1].obs[0], first)
+    np.testing.assert_array_equal(info["intrinsic_reward"][ended], 1)
+    assert info["intrinsic_reward"][~ended].min() > 1
+
+
+class Shared(Corridor):
+    """Hands out one observation array again and again, as some environments do."""
+
+    seen = np.zeros(1, np.float32)
+
+    def _obs(self) -> Any:
+        self.seen[:] = super()._obs()
+        return self.seen
+
+
+class Terse(Clock):
+    """Resets lanes by a mask and shows the others' places as -1; reuses its arrays."""
+
+    metadata = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
+
+    def __init__(self, lanes: int) -> None:
+        super().__init__(lanes)
+        self.seen = np.zeros((lanes, 1), np.float32)
+
+    def step(self, actions: np.ndarray) -> Any:
+        self.t += 1
+        self.seen[:] = self.t[:, None]
+        still = np.zeros(self.num_envs, bool)
+        return self.seen, np.zeros(self.num_envs), self.t == (2, 5), still, {}
+
+    def reset(self, *, seed: Any = None, options: dict | None = None) -> Any:
+        mask = (options or {}).get("reset_mask", np.ones(self.num_envs, bool))
+        self.t[mask] = 0
+        self.seen[:] = np.where(mask, 0, -1)[:, None]
+        return self.seen, {}
+
+
+def test_what_the_environment_reuses_is_copied() -> None:
+    reward = Age()
+    single = IntrinsicWrapper(Shared(), reward)
+    single.reset()
+    for _ in range(3):
+        single.step(1)
+    places = [(b.obs.item() * 8, b.next_obs.item() * 8) for b in reward.paid]
+    assert places == [(0, 1), (1, 2), (2, 3)]
+
+    reward = Age()
+    vector = IntrinsicVectorWrapper(Terse(2), reward)
+    vector.reset()
+    vector.step(np.zeros(2, int))
+    vector.step(np.zeros(2, int))
+    vector.reset(options={"reset_mask": np.array([True, False])})
+    vector.step(np.zeros(2, int))
+    seen = [b.obs[0, :, 0].tolist() for b in reward.paid]
+    assert seen == [[0, 0], [1, 1], [0, 2]]
+    assert reward.paid[-1].next_obs[0, :, 0].tolist() == [1, 3]
+
+
 def test_a_vector_world_with_its_own_info() -> None:
     reward = Age()
     env = IntrinsicVectorWrapper(Clock(3), reward)
@@ -428,6 +497,18 @@ def test_what_is_not_finite_is_named_before_anything_learns(
         env.step(still)
     assert len(reward.paid) == 2  # the third step was not even paid
     assert reward.updated == []
+
+
+def test_a_first_observation_that_is_not_finite_is_named() -> None:
+    class Born(Corridor):
+        def reset(self, *, seed: int | None = None, options: dict | None = None) -> Any:
+            super().reset(seed=seed)
+            return np.full(1, np.nan, np.float32), {}
+
+    env = IntrinsicWrapper(Born(), EndBonus())
+    env.reset()
+    with pytest.raises(ValueError, match=r"lane 0, step 0: obs\[0\] is nan"):
+        env.step(0)
 
 
 def test_the_lane_is_named_where_lanes_are_left_out() -> None:
