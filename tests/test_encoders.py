@@ -139,7 +139,7 @@ def test_inverse_features_tell_actions_and_ignore_noise(seed):
         fixed.update(batch)
     assert losses[0] == pytest.approx(np.log(4), abs=0.3)  # knows nothing yet
     assert losses[-1] < 0.05 * np.log(4)
-    # measured over 8 seeds: below 0.35 learnt, above 16 at random
+    # measured over 8 seeds: at most 0.39 learnt, at least 18 at random
     assert noise_share(learnt) < 0.6
     assert noise_share(fixed) > 8
 
@@ -177,7 +177,7 @@ def test_every_action_can_be_told(kind, space):
     batch = replace(
         reaching(before + move.astype(np.float32)), obs=before, action=action
     )
-    settings = {**FAST, "updates": 40}
+    settings = {**FAST, "updates": 15}
     built = Encoder("inverse", features=8, hidden=64, **settings)
     built.setup(spaces.Box(-9, 9, before.shape[2:]), space, 0)
     built.update(batch)
