@@ -86,7 +86,7 @@ class ReturnRow:
 
 
 Row = TutorRow | ReturnRow
-Agent = Callable[[Any], np.ndarray]
+Agent = Callable[[Any, np.ndarray], np.ndarray]
 Ticker = Callable[[str, float], None]
 """Called with a label and the share of all work that is done, 0 to 1."""
 
@@ -277,13 +277,17 @@ def evaluate_agents(
         venv.action_space.seed(stream_seed(seed, "tutor"))
         obs, _ = venv.reset(seed=seeds)  # type: ignore[arg-type]
         returns, lengths = np.zeros(episodes), np.zeros(episodes, np.int64)
-        playing = np.ones(episodes, bool)
+        playing, starts = np.ones(episodes, bool), np.ones(episodes, bool)
         for t in range(limit):
-            actions = venv.action_space.sample() if agent is None else agent(obs)
+            if agent is None:
+                actions = venv.action_space.sample()
+            else:
+                actions = agent(obs, starts)
             obs, reward, terminated, truncated, _ = venv.step(actions)
+            starts = terminated | truncated
             returns += np.where(playing, reward, 0.0)
             lengths += playing
-            playing &= ~(terminated | truncated)
+            playing &= ~starts
             watch(max((t + 1) / limit, 1 - playing.mean()))
             if not playing.any():
                 break
@@ -311,11 +315,17 @@ def _agent(model: Learned) -> Agent:
     with th.random.fork_rng(devices=[]):
         th.manual_seed(stream_seed(0, "tutor"))
         stream = [th.get_rng_state()]
+    memory: list[Any] = [None]  # of a recurrent policy
 
-    def act(obs: Any) -> np.ndarray:
+    def act(obs: Any, starts: np.ndarray) -> np.ndarray:
         with th.random.fork_rng(devices=[]):
             th.set_rng_state(stream[0])
-            actions, _ = model.predict(obs, deterministic=not sampled)
+            actions, memory[0] = model.predict(
+                obs,
+                state=None if starts.all() else memory[0],
+                episode_start=starts,
+                deterministic=not sampled,
+            )
             stream[0] = th.get_rng_state()
         return actions
 

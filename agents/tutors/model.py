@@ -36,9 +36,11 @@ class ModelTutor:
         self.model = model
         self.deterministic = deterministic
         self.rng = np.random.default_rng(seed)
+        self._memory: Any = None  # of a recurrent policy
 
     def reset(self, obs: np.ndarray, info: Mapping[str, Any]) -> None:
-        """Nothing to forget: the model sees the observation only."""
+        """Forget the last students."""
+        self._memory = None
 
     def act(self, obs: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
         """Propose one activity per lane, `(n,)` int64."""
@@ -51,7 +53,7 @@ class ModelTutor:
             return np.asarray(action, np.int64)
         policy.set_training_mode(False)
         with torch.no_grad():
-            distribution = policy.get_distribution(policy.obs_to_tensor(obs)[0])
+            distribution = self._distribution(policy, policy.obs_to_tensor(obs)[0])
         if not isinstance(distribution, CategoricalDistribution):
             raise ValueError(
                 f"the model's actions follow a {type(distribution).__name__}; a tutor "
@@ -59,3 +61,14 @@ class ModelTutor:
             )
         chances = distribution.distribution.probs.double().cpu().numpy()
         return sample(chances, self.rng).astype(np.int64)
+
+    def _distribution(self, policy: Any, seen: torch.Tensor) -> Any:
+        if not hasattr(policy, "lstm_actor"):
+            return policy.get_distribution(seen)
+        if self._memory is None:
+            layers, _, size = policy.lstm_hidden_state_shape
+            nothing = torch.zeros(layers, len(seen), size, device=seen.device)
+            self._memory = (nothing, nothing)
+        going_on = torch.zeros(len(seen), device=seen.device)
+        found, self._memory = policy.get_distribution(seen, self._memory, going_on)
+        return found
