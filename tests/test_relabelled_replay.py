@@ -27,6 +27,7 @@ from stable_baselines3.common.buffers import (
     NStepReplayBuffer,
     ReplayBuffer,
 )
+from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
 from curiosity_rl.adapters.replay import (
@@ -168,11 +169,16 @@ def test_an_episodic_bonus_is_stored_when_the_step_is_made(
     assert reward.forgotten == 0
 
 
-def test_the_reward_sees_every_step_in_time_and_learns_now_and_then() -> None:
+@pytest.mark.parametrize("scored", [True, False])
+def test_the_reward_sees_every_step_in_time_and_learns_now_and_then(
+    scored: bool,
+) -> None:
     model = Model()
+    model.per_transition = scored
     buffer = build("plain", 3, intrinsic=model, update_every=4)
     tape = record(buffer, 10)
-    assert [batch.shape for batch in model.computed] == [(1, 3)] * 10
+    computed = [batch.shape for batch in model.computed]
+    assert computed == ([(4, 3)] * 2 if scored else [(1, 3)] * 10)
     assert [batch.shape for batch in model.learnt] == [(4, 3)] * 2
     assert buffer.metrics == {"weight": 3.0}
     steps = tape.steps[4:8]
@@ -184,7 +190,6 @@ def test_the_reward_sees_every_step_in_time_and_learns_now_and_then() -> None:
     np.testing.assert_array_equal(batch.truncated, cut)
     assert cut.any()
     assert batch.terminated.any()
-    assert buffer.bonus_mean == pytest.approx(model._worth(model.computed[-1]).mean())
 
 
 def test_under_vec_normalize_the_bonus_sees_the_world_and_stays_unscaled() -> None:
@@ -264,16 +269,26 @@ def test_impossible_settings_are_refused(setting: Any, words: str) -> None:
         build("plain", 1, intrinsic=Model(), **setting)
 
 
-def test_another_way_of_drawing_lanes_is_noticed() -> None:
-    class Other(ReplayBuffer):
+def test_a_base_class_may_draw_as_it_likes_but_not_hide_what() -> None:
+    class Own(ReplayBuffer):
         def _get_samples(self, batch_inds: np.ndarray, env: Any = None) -> Any:
             np.random.random()  # noqa: NPY002
-            return super()._get_samples(batch_inds, env)
+            return super()._get_samples(np.sort(batch_inds), env)
 
-    buffer: Any = relabelled(Other)(120, BOX, MOVES, n_envs=3, intrinsic=Model())
-    record(buffer, 30)
-    with pytest.raises(RuntimeError, match="which lanes were sampled"):
-        buffer.sample(50)
+    class Hidden(ReplayBuffer):
+        def _get_samples(self, batch_inds: np.ndarray, env: Any = None) -> Any:
+            return ReplayBufferSamples(*[th.zeros(len(batch_inds), 1)] * 5)
+
+    own: Any = relabelled(Own)(120, BOX, MOVES, n_envs=3, intrinsic=Model())
+    record(own, 30)
+    paid, stock = both(own)
+    seen = [plain(x) for x in (paid.observations, paid.actions, paid.next_observations)]
+    expected = stock.rewards[:, 0].numpy() + worth(*seen, lead=1)
+    np.testing.assert_allclose(paid.rewards[:, 0].numpy(), expected, rtol=1e-5)
+    hidden: Any = relabelled(Hidden)(120, BOX, MOVES, n_envs=3, intrinsic=Model())
+    record(hidden, 30)
+    with pytest.raises(RuntimeError, match="cannot tell what was sampled"):
+        hidden.sample(50)
 
 
 def test_rewards_see_actions_and_observations_as_the_spaces_have_them() -> None:
@@ -281,7 +296,12 @@ def test_rewards_see_actions_and_observations_as_the_spaces_have_them() -> None:
     moves = spaces.Box(low, high)
     model = Model()
     buffer: Any = RelabelledReplayBuffer(
-        20, spaces.Discrete(30, start=5), moves, n_envs=2, intrinsic=model
+        20,
+        spaces.Discrete(30, start=5),
+        moves,
+        n_envs=2,
+        intrinsic=model,
+        update_every=1,
     )
     scaled = np.array([[[-1.0, -1.0]], [[0.5, 0.2]]], np.float32)
     for t in range(4):

@@ -17,8 +17,9 @@ from stable_baselines3.common.buffers import (
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
 
 from curiosity_rl.adapters.infos import collect_infos
+from curiosity_rl.adapters.late import LatePayer
 from curiosity_rl.adapters.paying import Payer, set_up
-from curiosity_rl.adapters.storage import as_stored, gather, unscaled
+from curiosity_rl.adapters.storage import Watched, as_stored, gather, unscaled
 from curiosity_rl.protocols import IntrinsicReward, Transitions
 from curiosity_rl.rewards.combinators import is_per_transition, score
 
@@ -35,11 +36,13 @@ class RelabelledReplay(ReplayBuffer):
     of what the world reports) is the one computed when the transition came in, kept as
     one float32 beside each.
 
-    The reward sees each step when it is stored and learns every `update_every` steps
-    from those since. Its observations and rewards are those of the world: under
-    `VecNormalize` the bonus is added, unscaled, to the normalised reward. Box actions,
-    which SB3 stores scaled to [-1, 1], it gets in the units of the action space. Where
-    a reset cuts episodes short, it is told to begin new ones (its optional `forget`).
+    Every `update_every` steps the reward pays for those that came in since, in order of
+    time, and learns from them (a bonus that is stored is paid at once). Observations
+    and rewards are those of the world: under `VecNormalize` the bonus is added,
+    unscaled, to the normalised reward. Box actions, which SB3 stores scaled to [-1, 1],
+    have the units of the action space. Where a reset cuts episodes short, the reward
+    is told to begin new ones (its optional `forget`); a reset that shows just the
+    observation expected next goes unnoticed.
 
     With `coef=0` samples are stock SB3's, bit for bit; the reward learns all the same.
 
@@ -47,7 +50,6 @@ class RelabelledReplay(ReplayBuffer):
         coef: Weight of the bonus; may be changed at any time.
         extrinsic: Whether sampled rewards hold the world's; may be changed too.
         bonuses: Bonus of each stored transition, `(rows, N)`; None where it is scored.
-        bonus_mean: Mean bonus of the step that was stored last.
     """
 
     _reporter: Any = None
@@ -85,11 +87,12 @@ class RelabelledReplay(ReplayBuffer):
             )
         super().__init__(*args, **kwargs)
         self.coef, self.extrinsic = coef, extrinsic
-        self.bonus_mean = 0.0
         self.bonuses: np.ndarray | None = None
-        if not is_per_transition(intrinsic):
+        if is_per_transition(intrinsic):
+            self._payer: Payer = LatePayer(intrinsic, update_every)
+        else:
             self.bonuses = np.zeros((self.buffer_size, self.n_envs), np.float32)
-        self._payer = Payer(intrinsic, update_every)
+            self._payer = Payer(intrinsic, update_every)
         self._ended = np.ones(self.n_envs, bool)
         set_up(intrinsic, self.observation_space, self.action_space, seed)
 
@@ -133,8 +136,6 @@ class RelabelledReplay(ReplayBuffer):
         if self.bonuses is not None and (self._jumped(seen) & ~self._ended).any():
             self._payer.forget()
         cut = np.array([bool(info.get("TimeLimit.truncated")) for info in infos])
-        known = self._reporter
-        info = collect_infos(infos) if known is None else known.transition_info
         scaled = as_stored(action, self.actions, self.action_space)
         bonus = self._payer.pay(
             Transitions(
@@ -144,14 +145,19 @@ class RelabelledReplay(ReplayBuffer):
                 next_obs=as_stored(next_obs, self.next_observations, space),
                 terminated=(ended & ~cut)[None],
                 truncated=(ended & cut)[None],
-                info={key: np.array(value)[None] for key, value in info.items()},
+                info={} if self.bonuses is None else self._reported(infos),
             )
         )
-        self.bonus_mean = float(bonus.mean())
         if self.bonuses is not None:
             self.bonuses[self.pos] = bonus
         super().add(obs, next_obs, action, reward, done, infos)
         self._ended = ended
+
+    def _reported(self, infos: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+        """Return what the world reported on a step, `(1, N, ...)` each."""
+        known = self._reporter
+        info = collect_infos(infos) if known is None else known.transition_info
+        return {key: np.array(value)[None] for key, value in info.items()}
 
     def _jumped(self, seen: Any) -> np.ndarray:
         """Whether a lane does not go on from where the last step left it, `(N,)`."""
@@ -185,23 +191,18 @@ class RelabelledReplay(ReplayBuffer):
         """Return SB3's sample of these rows, with the bonus in its rewards."""
         if self.coef == 0:
             return self._paid(super()._get_samples(batch_inds, env=env), None)
-        lanes = self._lanes_to_come(len(batch_inds))
-        samples = super()._get_samples(batch_inds, env=env)
-        drawn = samples.actions.cpu().numpy()
-        if not np.array_equal(drawn, self.actions[batch_inds, lanes]):
+        kept, watched = self.actions, Watched(self.actions)
+        self.actions = watched  # type: ignore[assignment]
+        try:
+            samples = super()._get_samples(batch_inds, env=env)
+        finally:
+            self.actions = kept
+        if watched.drawn is None:
             raise RuntimeError(
-                f"{type(self).__name__} cannot tell which lanes were sampled: its base "
-                "class draws them in another way than Stable-Baselines3 2.9 does"
+                f"{type(self).__name__} cannot tell what was sampled: its base class "
+                "builds samples in another way than the buffers of Stable-Baselines3"
             )
-        return self._paid(samples, self._sampled_bonus(batch_inds, lanes))
-
-    def _lanes_to_come(self, count: int) -> np.ndarray:
-        """Return the lanes that SB3 draws next; the generator stays as it is."""
-        # SB3 draws inside of the method that builds the sample, and tells nobody.
-        before = np.random.get_state(legacy=False)  # noqa: NPY002
-        lanes = np.random.randint(0, self.n_envs, size=count)  # noqa: NPY002
-        np.random.set_state(before)  # noqa: NPY002
-        return lanes
+        return self._paid(samples, self._sampled_bonus(*watched.drawn))
 
     def _sampled_bonus(self, rows: np.ndarray, lanes: np.ndarray) -> np.ndarray:
         """Return the bonus of what was sampled, `(B,)`."""

@@ -36,3 +36,19 @@ def unscaled(actions: np.ndarray, space: spaces.Space) -> np.ndarray:
     if not isinstance(space, spaces.Box) or not space.is_bounded():
         return actions
     return space.low + np.float32(0.5) * (actions + 1) * (space.high - space.low)
+
+
+class Watched:
+    """Stands for the actions while SB3 builds a sample, and keeps which ones it read.
+
+    SB3 draws the lanes inside of the method that builds the sample, and tells nobody.
+    """
+
+    def __init__(self, actions: np.ndarray) -> None:
+        self.actions = actions
+        self.drawn: tuple[np.ndarray, np.ndarray] | None = None
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        if isinstance(key, tuple) and np.ndim(key[0]) == 1:
+            self.drawn = key[0], key[1]
+        return self.actions[key]
