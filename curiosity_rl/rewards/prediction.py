@@ -196,7 +196,13 @@ class ICM(ForwardError):  # noqa: N818, it is no exception
     is to point at; and without it, phi and f can be trained one after the other, by
     parts that other rewards share.
 
-    Shapes, memory and arguments as for `ForwardError`.
+    Shapes: observations `(T, N, ...)` of any space and actions `(T, N, ...)`, Box,
+    Discrete, MultiDiscrete or MultiBinary; bonus `(T, N)`. Memory: the weights.
+
+    Args:
+        features: F, length of phi.
+        hidden: Width of the hidden layers.
+        **training: See `networks.TrainingOptions`.
 
     Source: Pathak et al. 2017, "Curiosity-driven exploration by self-supervised
     prediction", section 2.2, equations 2 to 6; Burda et al. 2019, "Large-scale study of
