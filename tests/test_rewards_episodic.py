@@ -148,6 +148,17 @@ def test_golden_knn():
     np.testing.assert_allclose(paid[:, 0], [0.8, 1 / (24**-0.5 + 0.25)], rtol=1e-6)
 
 
+def test_knn_pays_nothing_before_a_distance_is_known():
+    batch, reward, resumed = journey(2, 20, 2, 3), EpisodicKNN(), EpisodicKNN()
+    for one in (reward, resumed):
+        one.setup(spaces.Box(-9, 9, (3,)), spaces.Discrete(3), 2)
+    np.testing.assert_array_equal(reward.compute(batch), 0)
+    resumed.load_state_dict(reward.state_dict())
+    np.testing.assert_array_equal(resumed.compute(batch), 0)
+    resumed.update(batch)
+    assert resumed.compute(batch).min() > 0
+
+
 def test_knn_pays_nothing_for_what_is_known_too_well():
     reward = plain(EpisodicKNN, max_similarity=1.5)
     still = along(np.zeros((5, 1, 2)), np.zeros((5, 1, 2)))
