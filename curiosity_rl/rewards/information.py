@@ -293,14 +293,14 @@ class Dirichlet:
             obs, after = self.key(obs), self.key(after)
         elif not is_discrete(obs, self._space):
             raise ValueError(
-                "dirichlet counts transitions, and these observations are numbers of a "
-                "Box; give key=, a function from observations to states, or use "
-                "'bayes-linear' or 'disagreement', which take any observation"
+                "dirichlet counts transitions, so observations must be discrete, and "
+                "these hold a Box; give key=, a function from observations to states, "
+                "or use 'bayes-linear' or 'disagreement', which take any observation"
             )
         if not is_discrete(batch.action, self._action_space):
             raise ValueError(
-                "dirichlet counts transitions, and these actions are numbers of a Box; "
-                "use 'bayes-linear' or 'disagreement', which take any action"
+                "dirichlet counts transitions, so actions must be discrete, and these "
+                "are a Box; use 'bayes-linear' or 'disagreement', which take any action"
             )
         before, next_ = hash_batch(obs), hash_batch(after)
         tried = hash_rows(np.stack([before, hash_batch(batch.action)], 1))
