@@ -189,6 +189,7 @@ def test_the_reward_sees_every_step_in_time_and_learns_now_and_then(
     cut = np.stack([step["cut"] for step in steps])
     np.testing.assert_array_equal(batch.truncated, cut)
     assert cut.any()
+    np.testing.assert_array_equal(batch.terminated, batch.done & ~cut)
     assert batch.terminated.any()
 
 
