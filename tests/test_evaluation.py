@@ -154,7 +154,7 @@ def test_omniscient_beats_random_on_the_issues_world() -> None:
 
 
 def test_returns_of_any_world_equal_single_episodes() -> None:
-    def push_right(obs: np.ndarray) -> np.ndarray:
+    def push_right(obs: np.ndarray, starts: np.ndarray) -> np.ndarray:
         return np.ones(len(obs), np.int64)
 
     (row,) = evaluate_agents("CartPole-v1", {}, {"right": push_right}, 7)
