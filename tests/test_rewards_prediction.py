@@ -274,18 +274,18 @@ def test_forward_error_golden():
 
 
 def test_icm_golden():
-    reward = ICM(features=2, hidden=1)
+    reward = ICM(features=3, hidden=1)
     reward.setup(spaces.Box(-9, 9, (1,)), spaces.Discrete(2), 0)
     batch = step([1], 1, [3])
     reward.compute(batch)
     head = reward.model.encoder.network.head
-    with th.no_grad():  # phi(s) = (1, 2) * relu(s)
+    with th.no_grad():  # phi(s) = (1, 2, 4) * relu(s)
         for name, value in head.named_parameters():
             value.fill_(0.0 if "bias" in name else 1.0)
-        list(head.parameters())[-2].copy_(th.tensor([[1.0], [2.0]]))
-    set_forward(reward, [1.0, 1.0])
-    # phi(s) = 1, 2, action 0, 1: told 4 and 4; phi(s') = 3, 6; half of 1 + 4
-    np.testing.assert_allclose(reward.compute(batch), [[2.5]])
+        list(head.parameters())[-2].copy_(th.tensor([[1.0], [2.0], [4.0]]))
+    set_forward(reward, [1.0, 1.0, 1.0])
+    # phi(s) = 1, 2, 4 and action 0, 1: told 8, 8, 8 for phi(s') = 3, 6, 12
+    np.testing.assert_allclose(reward.compute(batch), [[(25 + 4 + 16) / 2]])
 
 
 def learner(name: str, seed: int = 0, **settings: Any) -> ForwardError:
