@@ -51,8 +51,8 @@ class EpisodicCount:
         bits: See `novelty.Count`.
         capacity: Most states that a lane remembers.
 
-    Source: Raileanu and Rocktaschel 2020, "RIDE", equation 4 (`N_ep`); Zhang et al.
-    2021, "NovelD", equation 3.
+    Source: Raileanu and Rocktaschel 2020, "RIDE" (`N_ep`); Zhang et al. 2021, "NovelD"
+    (`N_e`); Henaff et al. 2023, "A study of global and episodic bonuses".
     """
 
     scaled_by_default = True

@@ -199,7 +199,7 @@ class RE3(_Neighbours):
         **training: See `networks.TrainingOptions`; for `encoder="inverse"`.
 
     Source: Seo et al. 2021, "State entropy maximization with random encoders for
-    efficient exploration", equation 3; the memory is bounded here.
+    efficient exploration" (RE3), the intrinsic reward; the memory is bounded here.
     """
 
     def __init__(
@@ -236,8 +236,8 @@ class KNNEntropy(_Neighbours):
         **training: See `networks.TrainingOptions`; for `encoder="inverse"`.
 
     Source: Liu and Abbeel 2021, "Behavior from the void: unsupervised active
-    pre-training" (APT), equation 5 (the exponent of the distance left out, as in
-    url_benchmark, whose k = 12 this is).
+    pre-training" (APT), the intrinsic reward, with the exponent of the distance left
+    out as in url_benchmark, whose k = 12 this is.
     """
 
     def __init__(
