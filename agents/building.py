@@ -124,10 +124,16 @@ def _relabelled(
     base: type[ReplayBuffer] = ReplayBuffer
     if isinstance(venv.observation_space, spaces.Dict):
         base = DictReplayBuffer
+        if steps > 1:
+            raise ValueError(
+                f"n_steps is {steps}, and Stable-Baselines3 has no n-step replay for "
+                "Dict observations; use n_steps 1 or door wrapper"
+            )
     elif steps > 1:
         base = NStepReplayBuffer
         chosen |= {"n_steps": steps, "gamma": settings.get("gamma", 0.99)}
     return {
+        "n_steps": 1,  # those of the buffer count; SB3 warns of more here
         "replay_buffer_class": relabelled(base),
         "replay_buffer_kwargs": {**chosen, **bonus},
     }

@@ -101,7 +101,8 @@ def build(
 
 def made(name: str, seed: int = 7) -> tuple[IntrinsicReward, Iterator[Transitions]]:
     """Return a reward and batches, in spaces that every entry takes."""
-    observation, action = OBSERVATIONS["discrete"], ACTIONS["discrete"]
+    space = "discrete" if name in COUNTED_ONLY else "box"
+    observation, action = OBSERVATIONS[space], ACTIONS["discrete"]
     batches = (play(observation, action, seed + 100 * i) for i in range(100))
     return build(name, observation, action), batches
 

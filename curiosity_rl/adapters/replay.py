@@ -106,6 +106,14 @@ class RelabelledReplay(ReplayBuffer):
         """What the reward's `update` returned last."""
         return self._payer.metrics
 
+    @property
+    def bonus_mean(self) -> float:
+        """Mean bonus of the steps that were paid last."""
+        if isinstance(self._payer, LatePayer):
+            return self._payer.bonus_mean
+        assert self.bonuses is not None
+        return float(self.bonuses[self.pos - 1].mean())
+
     def report_from(self, venv: VecEnv) -> None:
         """Take what the world reports from `venv` where the infos of `add` are empty.
 
