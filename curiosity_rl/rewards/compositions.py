@@ -52,8 +52,8 @@ class NovelD(FirstVisit):
     Raises:
         ValueError: If the novelty is none of `NOVELTIES`.
 
-    Source: Zhang et al. 2021, "NovelD: a simple yet effective exploration criterion",
-    equation 1 (over RND, alpha = .5).
+    Source: Zhang et al. 2021, "NovelD: a simple yet effective exploration criterion"
+    (over RND, alpha = .5).
     """
 
     scaled_by_default = True
@@ -99,7 +99,8 @@ class NGU(Product):
         capacity: How many states of an episode are remembered.
         **training: Of encoder and predictor, see `networks.TrainingOptions`.
 
-    Source: Badia et al. 2020, "Never give up", equation 1 and section 2.
+    Source: Badia et al. 2020, "Never give up: learning directed exploration
+    strategies", equation 1 and section 2.
     """
 
     scaled_by_default = True
@@ -144,9 +145,8 @@ class Impact:
         hidden: Width of the encoder.
         **training: See `networks.TrainingOptions`.
 
-    Source: Raileanu and Rocktaschel 2020, "RIDE", section 3.2; Marino et al. 2019,
-    "Hierarchical RL using an off-policy controller and changes in observations", for
-    the idea.
+    Source: Raileanu and Rocktaschel 2020, "RIDE: rewarding impact-driven exploration
+    for procedurally-generated environments".
     """
 
     scaled_by_default = True
@@ -208,7 +208,7 @@ class RIDE(Product):
         **training: See `networks.TrainingOptions`.
 
     Source: Raileanu and Rocktaschel 2020, "RIDE: rewarding impact-driven exploration
-    for procedurally-generated environments", equation 4.
+    for procedurally-generated environments".
     """
 
     scaled_by_default = True

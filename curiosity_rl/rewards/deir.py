@@ -58,10 +58,10 @@ class DEIR:
         **training: See `networks.TrainingOptions`.
 
     Source: Wan et al. 2023, "DEIR: efficient and robust exploration through
-    discriminative-model-based episodic intrinsic rewards", equation 4 and section 3.3;
-    which trajectory stands beside which observation, and h_{-1} = 0, as in
-    swan-utokyo/deir. There, the queue takes observations of more than the mean bonus,
-    and ends of episodes are left out of training.
+    discriminative-model-based episodic intrinsic rewards", equation 4; which trajectory
+    stands beside which observation, and h_{-1} = 0, as in swan-utokyo/deir. There, the
+    queue takes observations of more than the mean bonus only, and ends of episodes are
+    left out of training.
     """
 
     scaled_by_default = True

@@ -27,7 +27,8 @@ class Discriminator(nn.Module):
     Shapes: rows of observations `(B, D)`, of actions `(B, A)`; embeddings of
     observations and of trajectories `(B, F)`; logits `(B,)`.
 
-    Source: Wan et al. 2023, "DEIR", section 3.3.
+    Source: Wan et al. 2023, "DEIR: efficient and robust exploration through
+    discriminative-model-based episodic intrinsic rewards".
     """
 
     def __init__(

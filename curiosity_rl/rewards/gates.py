@@ -30,8 +30,9 @@ class Difference(Composite):
         ValueError: If the reward is no function of the transition, so that nobody
             knows what it would have paid for s.
 
-    Source: Zhang et al. 2021, "NovelD: a simple yet effective exploration criterion",
-    equation 1; Zhang et al. 2020, "BeBold", has alpha = 1.
+    Source: Zhang et al. 2021, "NovelD: a simple yet effective exploration criterion"
+    (alpha = .5); Zhang et al. 2020, "BeBold: exploration beyond the boundary of
+    explored regions" (alpha = 1).
     """
 
     def __init__(self, reward: IntrinsicReward, alpha: float = 0.5) -> None:
@@ -82,7 +83,8 @@ class FirstVisit(Composite):
         bits: See `novelty.Count`.
         capacity: Most states that a lane remembers.
 
-    Source: Zhang et al. 2021, "NovelD", section 3 (episodic restriction).
+    Source: Zhang et al. 2021, "NovelD: a simple yet effective exploration criterion"
+    (its episodic restriction on the bonus).
     """
 
     def __init__(
