@@ -163,3 +163,20 @@ def test_a_bad_bonus_is_named() -> None:
         pay(Flat(), batch)
     with pytest.raises(ValueError, match=r"lane 0, step 0: bonus of Nan is nan"):
         pay(Nan(), batch)
+
+
+def test_a_reset_begins_new_episodes() -> None:
+    class Episodes(Place):
+        forgotten = 0
+
+        def forget(self) -> None:
+            self.forgotten += 1
+
+    reward = Episodes()
+    venv = IntrinsicVecEnv(corridor(), reward)
+    venv.reset()
+    for _ in range(12):  # two episodes end on the way; that is no reset
+        venv.step(np.zeros(2, int))
+    before = reward.forgotten
+    venv.reset()
+    assert reward.forgotten == before + 1 == 2
