@@ -132,8 +132,8 @@ def _pay(region, signal, done, kind, h, z, history, attempts, out):
 class SkillProgress:
     """Learning progress of the pupil, per region: recent success minus older success.
 
-    Per lane and region, with `recent` the mean of the last h signals and `older` the
-    mean of the h before them, from the 2h-th attempt on (0 until then):
+    Formula: per lane and region, with `recent` the mean of the last h signals and
+    `older` the mean of the h before them, from the 2h-th attempt on (0 until then):
 
     * `signed`: `recent - older`. Sums to about 0 on anything that stays as it is.
     * `positive`: `max(recent - older, 0)`. `absolute`: its absolute value. Both pay
