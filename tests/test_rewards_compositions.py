@@ -348,6 +348,14 @@ def test_scoring_noveld_moves_nothing():
     assert np.all(scored[stay] == 0)
 
 
+def test_scoring_refuses_what_needs_the_episode():
+    # compute would have to serve, and would take the replay for an episode
+    reward = built("ride")
+    reward.compute(wander(0))
+    with pytest.raises(ValueError, match="EpisodicCount pays for what an episode has"):
+        score(reward, wander(1))
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "words"),
     [

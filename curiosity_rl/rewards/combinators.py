@@ -24,7 +24,17 @@ def is_per_transition(reward: IntrinsicReward) -> bool:
 
 
 def score(reward: IntrinsicReward, batch: Transitions) -> np.ndarray:
-    """Return the bonus of replayed transitions, `(T, N)`; moves nothing."""
+    """Return the bonus of replayed transitions, `(T, N)`; moves nothing.
+
+    Raises:
+        ValueError: If the reward needs the episode and has no `score`.
+    """
+    episodic = hasattr(reward, "forget") and not is_per_transition(reward)
+    if episodic and not hasattr(reward, "score"):
+        raise ValueError(
+            f"{type(reward).__name__} pays for what an episode has met, so a replayed "
+            "transition has no bonus; keep the one that compute paid for it"
+        )
     method = getattr(reward, "score", reward.compute)
     return np.asarray(method(batch), np.float32)
 
