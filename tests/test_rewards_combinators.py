@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -310,44 +311,34 @@ def test_first_visit_by_key():
     np.testing.assert_array_equal(gate().compute(batch), column(1, 0))
 
 
-def built(name: str) -> Composite:
-    count = Count(mode="exact")
-    return {
-        "mix": Mix([count, Says()], [0.5, 0.25]),
-        "product": Product(Scaled(count, warmup=0), Says()),
-        "clip": Clip(count, 0.2, 0.6),
-        "anneal": Anneal(Scaled(count, warmup=4), 70),
-        "standardised": Standardised(count),
-        "difference": Difference(count),
-        "first visit": FirstVisit(Standardised(count)),
-        "all": Anneal(FirstVisit(Product(Difference(count), Standardised(Says()))), 90),
-    }[name]
+def seen() -> Count:
+    return Count(mode="exact")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "mix",
-        "product",
-        "clip",
-        "anneal",
-        "standardised",
-        "difference",
-        "first visit",
-        "all",
-    ],
-)
+BUILDS: dict[str, Callable[[], Composite]] = {
+    "mix": lambda: Mix([seen(), Says()], [0.5, 0.25]),
+    "product": lambda: Product(Scaled(seen(), warmup=0), Says()),
+    "clip": lambda: Clip(seen(), 0.2, 0.6),
+    "anneal": lambda: Anneal(Scaled(seen(), warmup=4), 70),
+    "standardised": lambda: Standardised(seen()),
+    "difference": lambda: Difference(seen()),
+    "gate": lambda: FirstVisit(Standardised(seen())),
+    "all": lambda: Anneal(FirstVisit(Product(Difference(seen()), Says())), 90),
+}
+
+
+@pytest.mark.parametrize("name", BUILDS)
 def test_stepwise_resumed_and_scored(name, tmp_path: Path):
     rng = np.random.default_rng(2)
     states = rng.integers(0, 7, size=(81, 2))
     batch = walk(states, rng.random((80, 2)) < 0.1)
-    straight = built(name)
+    straight = BUILDS[name]()
     for start, stop in ((0, 10), (10, 20)):
         straight.compute(rows(batch, start, stop))
         straight.update(rows(batch, start, stop))
     straight.compute(rows(batch, 20, 25))
     checkpoint.save(tmp_path / "c", straight.state_dict())
-    resumed = built(name)
+    resumed = BUILDS[name]()
     resumed.load_state_dict(checkpoint.load(tmp_path / "c"))
     kept = straight.score(rows(batch, 25, 60))
     np.testing.assert_array_equal(straight.score(rows(batch, 25, 60)), kept)
