@@ -16,7 +16,7 @@ from curiosity_rl import checkpoint
 from curiosity_rl.protocols import Transitions
 from curiosity_rl.rewards import make_reward
 from curiosity_rl.rewards.combinators import Scaled, is_per_transition, score
-from curiosity_rl.rewards.compositions import DEIR
+from curiosity_rl.rewards.deir import DEIR
 from curiosity_rl.rewards.discriminator import Queue
 
 SMALL: dict[str, Any] = {"features": 5, "hidden": 12, "batch_size": 32, "queue": 64}
