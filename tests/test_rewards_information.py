@@ -367,6 +367,19 @@ def test_dirichlet_goes_on_as_if_never_stopped(tmp_path):
     assert np.any(resumed.compute(batch) != counted(4).compute(batch))
 
 
+def test_batches_of_no_transition_pass():
+    # a step in which every lane only restarts
+    none = np.zeros((1, 0), np.int64)
+    counts, linear = counted(4), linear_reward()
+    real = np.zeros((1, 0, 4), np.float32)
+    for reward, batch in (
+        (counts, transitions(none, none, none)),
+        (linear, transitions(real, none, real)),
+    ):
+        assert reward.compute(batch).shape == (1, 0)
+        assert set(reward.update(batch).values()) == {0.0}
+
+
 def test_dirichlet_says_what_it_cannot_count():
     assert not isinstance(make_reward("dirichlet"), Scaled)  # nats mean something
     whole, real = np.zeros((2, 1), np.int64), np.zeros((2, 1, 3), np.float32)

@@ -6,6 +6,7 @@ two do with odds of 3e-8.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -85,7 +86,8 @@ def hash_rows(rows: np.ndarray) -> np.ndarray:
     if rows.dtype.kind == "f":
         rows = rows + rows.dtype.type(0)
     count = len(rows)
-    data = np.ascontiguousarray(rows).reshape(count, -1).view(np.uint8)
+    flat = np.ascontiguousarray(rows).reshape(count, math.prod(rows.shape[1:]))
+    data = flat.view(np.uint8)
     width = -(-data.shape[1] // 8) * 8
     if width != data.shape[1]:
         data = np.pad(data, ((0, 0), (0, width - data.shape[1])))
@@ -102,7 +104,8 @@ def hash_batch(values: Observation) -> np.ndarray:
     if isinstance(values, Mapping):
         return hash_rows(np.stack([hash_batch(values[k]) for k in sorted(values)], 1))
     array = np.asarray(values)
-    return hash_rows(array.reshape(array.shape[0] * array.shape[1], -1))
+    count = array.shape[0] * array.shape[1]
+    return hash_rows(array.reshape(count, math.prod(array.shape[2:])))
 
 
 class CountTable:
