@@ -16,7 +16,7 @@ from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
 
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
@@ -86,14 +86,21 @@ class Experiment:
         return {
             "config": dataclasses.asdict(self.config),
             "model": model_state(self.model),
-            "reward": None if self.reward is None else self.reward.state_dict(),
+            "reward": None if self._payer is None else self._payer.state_dict(),
         }
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over weights and bonus of a checkpoint of the same configuration."""
         load_model_state(self.model, state["model"])
-        if self.reward is not None and state["reward"] is not None:
-            self.reward.load_state_dict(state["reward"])
+        if self._payer is not None and state["reward"] is not None:
+            self._payer.load_state_dict(state["reward"])
+
+    @property
+    def _payer(self) -> Any:
+        """Whose state a checkpoint holds: the door that pays, or the reward alone."""
+        venv = self.model.env
+        door = None if venv is None else unwrap_vec_wrapper(venv, IntrinsicVecEnv)
+        return self.reward if door is None else door
 
     def evaluate(
         self, episodes: int, baselines: bool = True, show: bool = False
@@ -146,7 +153,7 @@ def prepare(config: ExperimentConfig) -> Experiment:
     experiment = build(config)
     lanes: VecEnv = VectorEnvAdapter(make_lanes(config.env, config.env_kwargs, 1), [0])
     if config.intrinsic != "none":
-        lanes = IntrinsicVecEnv(lanes, make_bonus(config))
+        lanes = IntrinsicVecEnv(lanes, make_bonus(config), update_every=1)
     with as_sentence(f"cannot train on {config.env}"):
         lanes.reset()
         lanes.step(np.array([lanes.action_space.sample()]))

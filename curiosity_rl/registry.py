@@ -88,7 +88,7 @@ REWARDS: dict[str, str] = {
     "episodic-count": "curiosity_rl.rewards.episodic:EpisodicCount",
     "episodic-knn": "curiosity_rl.rewards.episodic:EpisodicKNN",
     # compositions
-    "deir": "curiosity_rl.rewards.compositions:DEIR",
+    "deir": "curiosity_rl.rewards.deir:DEIR",
     "ngu": "curiosity_rl.rewards.compositions:NGU",
     "noveld": "curiosity_rl.rewards.compositions:NovelD",
     "ride": "curiosity_rl.rewards.compositions:RIDE",

@@ -144,7 +144,7 @@ def test_every_observation_space(name: str, space: str) -> None:
     observation, action = OBSERVATIONS[space], ACTIONS["discrete"]
     batch = play(observation, action)
     reward = build(name, observation, action)
-    counted = space in ("discrete", "multidiscrete", "multibinary")
+    counted = space in ("discrete", "multidiscrete", "multibinary", "small image")
     if name in COUNTED_ONLY and not counted:
         with pytest.raises(ValueError, match="discrete"):
             reward.compute(batch)

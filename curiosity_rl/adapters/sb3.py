@@ -16,7 +16,8 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from curiosity_rl.adapters.transitions import NOT_INFO, copy_obs, is_numeric
+from curiosity_rl.adapters.arrays import copy_obs, lane_obs, with_rows
+from curiosity_rl.adapters.infos import merge_info
 
 
 class VectorEnvAdapter(VecEnv):
@@ -133,16 +134,18 @@ class VectorEnvAdapter(VecEnv):
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for lane in np.flatnonzero(ended).tolist():
             infos[lane] = lane_info(final_info, lane)
-            infos[lane]["terminal_observation"] = _row(final_obs, lane)
+            infos[lane]["terminal_observation"] = lane_obs(final_obs, lane)
         for lane in np.flatnonzero(cut).tolist():
             infos[lane] = lane_info(info, lane)
-            infos[lane]["terminal_observation"] = copy_obs(_row(obs, lane))
+            infos[lane]["terminal_observation"] = copy_obs(lane_obs(obs, lane))
         dones = ended | cut
         for lane in np.flatnonzero(dones).tolist():
             infos[lane]["TimeLimit.truncated"] = bool(not terminated[lane])
         anew = cut if self._resets_itself else dones
         if anew.any():
-            obs = _patch(obs, self.venv.reset(options={"reset_mask": anew})[0], anew)
+            fresh = self.venv.reset(options={"reset_mask": anew})[0]
+            lanes = np.flatnonzero(anew).tolist()
+            obs = with_rows(obs, lanes, [lane_obs(fresh, lane) for lane in lanes])
         return obs, np.asarray(rewards).astype(np.float32), dones, infos
 
     def _due(self, ended: np.ndarray) -> np.ndarray:
@@ -280,35 +283,6 @@ def to_vec_env(env: gym.Env | VectorEnv | VecEnv) -> VecEnv:
     )
 
 
-def merge_info(
-    info: dict[str, Any], final: dict[str, Any], ended: np.ndarray, lanes: int
-) -> dict[str, np.ndarray]:
-    """Join a vector info with its `final_info`: what the transition reported.
-
-    Lanes that ended report from `final`, the others from `info`. An entry counts when
-    every lane has it (Gymnasium's masks `_key`), is numeric and is not `truth`.
-    """
-    merged: dict[str, np.ndarray] = {}
-    any_end = bool(ended.any())
-    everyone = np.ones(lanes, bool)
-    for key in (final if ended.all() else info).keys() - NOT_INFO:
-        if key.startswith("_"):
-            continue
-        if not any_end or final is info:
-            value, has = info[key], info.get(f"_{key}", everyone)
-        else:
-            value, has = final.get(key), final.get(f"_{key}", everyone)
-            if value is None:
-                continue
-            if not ended.all() and is_numeric(value) and is_numeric(info[key]):
-                pick = ended.reshape(-1, *[1] * (np.ndim(value) - 1))
-                value = np.where(pick, value, info[key])
-                has = np.where(ended, has, info.get(f"_{key}", everyone))
-        if is_numeric(value) and np.shape(value)[:1] == (lanes,) and has.all():
-            merged[key] = np.asarray(value)
-    return merged
-
-
 def lane_info(info: dict[str, Any], lane: int) -> dict[str, Any]:
     """Cut one lane's entries out of a vector info, as its own dict."""
     found: dict[str, Any] = {}
@@ -329,18 +303,3 @@ def _compact(seeds: Sequence[int | None]) -> int | list[int] | None:
         return None
     steps_of_one = all(s == known[0] + i for i, s in enumerate(known))
     return known[0] if steps_of_one else known
-
-
-def _row(obs: Any, lane: int) -> Any:
-    """One lane of a batched observation."""
-    if isinstance(obs, dict):
-        return {key: value[lane] for key, value in obs.items()}
-    return obs[lane]
-
-
-def _patch(obs: Any, fresh: Any, lanes: np.ndarray) -> Any:
-    """Replace the rows `lanes` of `obs` by those of `fresh`, in a new array."""
-    if isinstance(obs, dict):
-        return {key: _patch(obs[key], fresh[key], lanes) for key in obs}
-    pick = lanes.reshape(-1, *[1] * (obs.ndim - 1))
-    return np.where(pick, fresh, obs)

@@ -1,12 +1,19 @@
 """Intrinsic rewards: what each pays, and `make_reward` to build one by its name.
 
-| name | class | pays for |
+| module | names | pays for |
 |---|---|---|
-| `belief-progress` | `progress.BeliefProgress` | belief that the pupil knows more |
-| `belief-gain` | `information.BeliefGain` | information about the pupil |
-| `skill-progress` | `progress.SkillProgress` | recent success above older success |
-| `count` | `novelty.Count` | states seen seldom |
-| `rnd` | `prediction.RND` | states that a network predicts badly |
+| `progress` | `belief-progress`, `skill-progress` | progress of a pupil |
+| `model_progress` | `region-`, `gamma-progress`, `prediction-gain` | of a model |
+| `information` | `bayes-linear`, `dirichlet`, `belief-gain` | information, in nats |
+| `ensembles` | `disagreement`, `jensen-renyi` | what models disagree about |
+| `prediction` | `rnd`, `icm`, `forward-error` | what a network predicts badly |
+| `novelty` | `count` | states seen seldom |
+| `neighbours` | `pseudo-count`, `re3`, `knn-entropy` | states unlike those seen |
+| `episodic` | `episodic-count`, `episodic-knn`, `e3b` | the same in an episode |
+| `compositions`, `deir` | `noveld`, `ngu`, `ride`; `deir` | both |
+
+They are made of shared parts: `encoders` (features), `networks` (training), `dynamics`
+(forward models), `statistics`; and combined by `combinators`, `modulators`, `gates`.
 
 All follow `curiosity_rl.protocols.IntrinsicReward`. What an adapter may also call, once
 and before the first `compute`, is `setup(observation_space, action_space, seed)`: it is
@@ -41,8 +48,8 @@ def make_reward(
     Args:
         name: One of `RewardNames`.
         scale: Divide the bonus by the running deviation of its discounted return, see
-            `Scaled`. By default what the class says: on for `rnd` and `count`, whose
-            unit means nothing; off for progress and information, whose unit does.
+            `combinators.Scaled`. By default what the class says: off where its unit
+            means something (progress of a pupil, `belief-gain`, `dirichlet`).
         scale_gamma: Discount of that return.
         **kwargs: Settings of the reward's class.
 

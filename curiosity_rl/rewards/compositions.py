@@ -11,7 +11,6 @@ from curiosity_rl.protocols import IntrinsicReward, Observation, Transitions
 from curiosity_rl.registry import REWARDS, load
 from curiosity_rl.rewards import make_reward, settings_of
 from curiosity_rl.rewards.combinators import Clip, Product
-from curiosity_rl.rewards.deir import DEIR
 from curiosity_rl.rewards.encoders import Encoder, Kind
 from curiosity_rl.rewards.episodic import EpisodicCount, EpisodicKNN
 from curiosity_rl.rewards.gates import Difference, FirstVisit
@@ -19,8 +18,6 @@ from curiosity_rl.rewards.modulators import Standardised
 from curiosity_rl.rewards.networks import TrainingOptions
 from curiosity_rl.rewards.novelty import Mode
 from curiosity_rl.rewards.prediction import RND
-
-__all__ = ["DEIR", "NGU", "RIDE", "Impact", "NovelD"]
 
 NOVELTIES = ("count", "rnd", "re3", "knn-entropy", "pseudo-count")
 """Rewards that look at the state reached and at nothing else."""

@@ -154,13 +154,17 @@ def one_hot(rows: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def is_discrete(obs: Observation, space: Any = None) -> bool:
-    """Whether observations can be counted as they are: nothing in them is a Box.
+    """Whether observations can be counted as they are.
 
-    Without a space: whether all arrays hold integers or bools.
+    They can if nothing in them is a Box of floats or an image, see `layout`; a small
+    grid of whole numbers is none. Without a space: whether all arrays hold integers or
+    bools.
     """
     if isinstance(obs, Mapping):
         parts = space.spaces if isinstance(space, spaces.Dict) else dict.fromkeys(obs)
         return all(is_discrete(obs[k], parts[k]) for k in parts)
     if space is None:
         return np.asarray(obs).dtype.kind in "iub"
-    return not isinstance(space, spaces.Box)
+    if isinstance(space, spaces.Box):
+        return space.dtype.kind in "iub" and _image(space) is None
+    return True
