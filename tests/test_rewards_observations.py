@@ -81,7 +81,7 @@ def test_what_can_be_counted_as_it_is():
     assert not is_discrete(n, spaces.Box(0, 255, (16, 16, 3), np.uint8))
     assert not is_discrete(np.zeros((1, 1)))
     assert is_discrete({"a": n}, spaces.Dict({"a": counter}))
-    mixed = spaces.Dict({"a": counter, "b": box})
+    mixed = spaces.Dict({"a": counter, "b": spaces.Box(0, 9, (1,), np.float32)})
     assert not is_discrete({"a": n, "b": n}, mixed)
     assert not is_discrete({"a": n, "b": np.zeros((1, 1))})
 
