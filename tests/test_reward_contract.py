@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,59 @@ def test_equal_seeds_pay_equally(name: str) -> None:
         a, b = next(batches), next(again)
         np.testing.assert_array_equal(one.compute(a), other.compute(b))
         assert one.update(a) == other.update(b)
+
+
+EPISODIC = [name for name in REWARDS if name not in PER_TRANSITION]
+
+
+@pytest.mark.parametrize("name", EPISODIC)
+def test_lanes_that_are_left_out_stand_still(name: str) -> None:
+    """NEXT_STEP autoreset makes steps that are no transitions of some lanes."""
+    chosen = np.array([0, 2])
+    (some, batches), (everyone, again) = made(name), made(name)
+    learn(some, batches, 12)
+    learn(everyone, again, 12)
+    first, second, third = (rows(next(batches), 0, 1) for _ in range(3))
+
+    def columns(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: columns(part) for key, part in value.items()}
+        return None if value is None else value[:, chosen]
+
+    few = Transitions(
+        **{f.name: columns(getattr(second, f.name)) for f in fields(second)}
+    )
+    few = replace(few, lanes=chosen)
+    np.testing.assert_array_equal(some.compute(first), everyone.compute(first))
+    paid = everyone.compute(second)[:, chosen]
+    np.testing.assert_allclose(some.compute(few), paid, rtol=1e-5, atol=1e-7)
+    without, _ = made(name)
+    learn(without, made(name)[1], 12)
+    without.compute(first)
+    last = some.compute(third)
+    expected = everyone.compute(third)[:, chosen]
+    np.testing.assert_allclose(last[:, chosen], expected, rtol=1e-5, atol=1e-7)
+    still = without.compute(third)[:, 1]
+    np.testing.assert_allclose(last[:, 1], still, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", EPISODIC)
+def test_forgetting_is_what_an_end_does(name: str) -> None:
+    (ended, batches), (reset, again) = made(name), made(name)
+    learn(ended, batches, 12)
+    learn(reset, again, 12)
+    batch, after = next(batches), next(batches)
+    end = np.zeros(batch.shape, bool)
+    ended.compute(
+        replace(batch, terminated=end | (np.arange(STEPS) == STEPS - 1)[:, None])
+    )
+    reset.compute(replace(batch, terminated=end, truncated=end))
+    if hasattr(reset, "forget"):
+        reset.forget()  # type: ignore[attr-defined]
+    # both episodes began before the batch, where the world's own ends are the same
+    np.testing.assert_allclose(
+        reset.compute(after), ended.compute(after), rtol=1e-5, atol=1e-7
+    )
 
 
 @pytest.mark.parametrize("name", REWARDS)

@@ -293,7 +293,7 @@ def test_settings_are_plain_values():
     assert ngu.parts[0].k == 5  # type: ignore[attr-defined]
     assert ngu.parts[0].encoder.training.proportion == 0.25  # type: ignore[attr-defined]
     ride = make_reward("ride", scale=False, encoder="random", bits=16)
-    assert ride.parts[1].states.bits == 16  # type: ignore[attr-defined]
+    assert ride.parts[1].states.code.bits == 16  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="did you mean novelty"):
         make_reward("noveld", novel="rnd")
 

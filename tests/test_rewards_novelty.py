@@ -67,36 +67,65 @@ def test_one_step_at_a_time_is_the_rollout(mode):
 
 def test_simhash_puts_like_to_like():
     rng = np.random.default_rng(2)
-    obs = rng.normal(size=(1, 50, 20)).astype(np.float32)
+    obs = rng.uniform(-9, 9, size=(1, 50, 20)).astype(np.float32)
     reward = Count(bits=48)
     reward.setup(spaces.Box(-9, 9, (20,)), spaces.Discrete(2), 5)
     reward.update(reaching(obs))
     assert reward.table.size == 50
-    # the sign of a projection does not change with length, seldom with a small move
-    np.testing.assert_allclose(reward.compute(reaching(3 * obs)), 2**-0.5)
     near = reward.compute(reaching(obs + np.float32(1e-4)))
     assert (near < 1).mean() > 0.9
     np.testing.assert_array_equal(reward.compute(reaching(-obs)), 1)
 
 
 def test_simhash_golden():
-    # with A = I the code is the quadrant
-    reward = Count(mode="simhash", bits=2)
-    state = reward.state_dict() | {"projection": np.eye(2, dtype=np.float32)}
-    reward.load_state_dict(state)
-    reward.update(reaching(np.array([[[1.0, 1.0], [2.0, 0.1], [1.0, -1.0]]])))
-    paid = reward.compute(reaching(np.array([[[5, 5], [1, -9], [-1, -1]]], float)))
-    np.testing.assert_allclose(paid[0], [3**-0.5, 2**-0.5, 1])
+    # planes x > 0, y > 0 and x + y > 1 of the square [-1, 1]^2
+    reward = Count(mode="simhash", bits=3)
+    planes = np.array([[1, 0, 1], [0, 1, 1], [0, 0, -1]], np.float32)
+    low, high = np.full(2, -1, np.float32), np.full(2, 1, np.float32)
+    code = {"planes": planes, "low": low, "high": high, "measured": True}
+    reward.load_state_dict(reward.state_dict() | {"code": code})
+    seen = np.array([[[0.9, 0.9], [0.8, 0.3], [0.2, 0.2], [0.5, -0.1]]])
+    reward.update(reaching(seen))
+    asked = np.array([[[0.6, 0.6], [0.4, 0.1], [0.9, -0.9], [-0.5, -0.5]]])
+    paid = reward.compute(reaching(asked))
+    np.testing.assert_allclose(paid[0], [3**-0.5, 2**-0.5, 2**-0.5, 1])
 
 
-def test_equal_seeds_draw_equal_projections():
+@pytest.mark.parametrize("bounded", [True, False])
+def test_simhash_tells_states_of_few_numbers_apart(bounded):
+    """Signs of A s alone put every state and its double into one code."""
+    edge = 10 if bounded else np.inf
+    reward = Count(bits=32)
+    low = 0 if bounded else -np.inf
+    reward.setup(spaces.Box(low, edge, (1,), np.float32), None, 1)
+    line = np.linspace(0, 10, 1000, dtype=np.float32).reshape(10, 100, 1)
+    reward.update(reaching(line))
+    assert reward.table.size > 10
+
+
+def test_simhash_measures_once_and_counts_what_it_measured():
+    reward = Count(bits=32)
+    reward.setup(spaces.Box(-np.inf, np.inf, (2,), np.float32), None, 1)
+    rng = np.random.default_rng(0)
+    batch = reaching((100 + rng.normal(size=(30, 4, 2))).astype(np.float32))
+    np.testing.assert_array_equal(reward.compute(batch), 1)
+    reward.update(batch)
+    code = reward.state_dict()["code"]
+    np.testing.assert_allclose((code["low"] + code["high"]) / 2, 100, atol=0.5)
+    assert reward.table.size > 10
+    assert reward.compute(batch).max() < 1  # under the codes that were counted
+    reward.update(reaching(np.zeros((3, 4, 2), np.float32)))
+    np.testing.assert_array_equal(reward.state_dict()["code"]["low"], code["low"])
+
+
+def test_equal_seeds_draw_equal_planes():
     obs = reaching(np.random.default_rng(3).normal(size=(2, 2, 8)))
     drawn = []
     for seed in (7, 7, 8):
         reward = Count()
         reward.setup(spaces.Box(-9, 9, (8,)), None, seed)
         reward.compute(obs)
-        drawn.append(reward.state_dict()["projection"])
+        drawn.append(reward.state_dict()["code"]["planes"])
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert np.any(drawn[0] != drawn[2])
 

@@ -62,6 +62,8 @@ def make_reward(
     """
     if name not in REWARDS:
         raise ValueError(unknown_name("intrinsic reward", name, REWARDS))
+    if scale is not None and not isinstance(scale, bool):
+        raise ValueError(f"scale is {scale!r}; it must be true or false")
     build = load(REWARDS[name])
     settings = settings_of(build)
     for given in kwargs:

@@ -69,9 +69,12 @@ class Composite:
 
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
         """Pass the spaces on, and to each part a seed of its own."""
-        for i, part in enumerate(self.parts):
+        seeds = [seed]
+        if len(self.parts) > 1:  # the first too: it may be composed in its turn
+            drawn = np.random.SeedSequence(seed).generate_state(len(self.parts))
+            seeds = [int(own) for own in drawn]
+        for part, own in zip(self.parts, seeds, strict=True):
             if hasattr(part, "setup"):
-                own = seed if i == 0 else _spawn(seed, i)
                 part.setup(observation_space, action_space, own)  # type: ignore[attr-defined]
 
     def forget(self) -> None:
@@ -295,8 +298,3 @@ class Clip(Composite):
 def _check_some(rewards: Sequence[IntrinsicReward]) -> None:
     if not rewards:
         raise ValueError("no reward is given; give one or more to combine")
-
-
-def _spawn(seed: int, index: int) -> int:
-    """Return a seed for one of several parts."""
-    return int(np.random.SeedSequence((seed, index)).generate_state(1)[0])

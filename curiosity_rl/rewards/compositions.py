@@ -37,8 +37,8 @@ class NovelD(FirstVisit):
     Args:
         novelty: nov, one of `NOVELTIES`.
         alpha: Weight of the state left.
-        mode: How states are told apart, by the gate and by `count`, see
-            `novelty.Count`.
+        mode: How states are told apart, by the gate and by `count` (with codes of its
+            own each), see `novelty.Count`.
         key: See `novelty.Count`; for the gate alone if it is a key of info, which the
             state left does not have.
         bits: See `novelty.Count`.

@@ -114,8 +114,9 @@ class EpisodeTable(Lanes):
     """How often each hash was met in each running episode.
 
     One table per lane, at most half full; an entry of an episode that is over is an
-    empty place. Memory: 48 bytes per different state, of which a lane remembers at
-    most `capacity`: an episode that meets more starts over.
+    empty place. Memory: for every lane 48 to 96 bytes per different state of the
+    fullest lane, of which a lane remembers at most `capacity`: an episode that meets
+    more starts over.
     """
 
     def __init__(self, capacity: int) -> None:

@@ -70,7 +70,7 @@ class EpisodicCount:
         self.table = EpisodeTable(capacity)
 
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
-        """Take the observation space, and the seed of the projection."""
+        """Take the observation space, and the seed of the codes."""
         self.states.setup(observation_space, action_space, seed)
 
     def forget(self) -> None:
@@ -93,11 +93,13 @@ class EpisodicCount:
         return (1 / np.sqrt(visits)).astype(np.float32)
 
     def update(self, batch: Transitions) -> dict[str, float]:
-        """Learn nothing: counts belong to the episode."""
+        """Learn nothing but the scale of a SimHash, once; counts are the episode's."""
+        if self.states.measure(batch):
+            self.forget()  # codes of the states met so far mean nothing any more
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the counts of the running episodes, and the projection."""
+        """Return the counts of the running episodes, and the code."""
         hashing = self.states.state_dict()
         return {"states": hashing, "episodes": self.table.state_dict()}
 

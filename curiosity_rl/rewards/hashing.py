@@ -111,7 +111,7 @@ def hash_batch(values: Observation) -> np.ndarray:
 class CountTable:
     """How often each hash was added: open addressing, at most half full.
 
-    Memory is bounded: `capacity` hashes have a count of their own, 32 bytes each at
+    Memory is bounded: `capacity` hashes have a count of their own, 64 bytes each at
     most; later ones share `SHARED` counts, so that they seem better known than they
     are, never less.
     """

@@ -51,8 +51,21 @@ class Training:
 
     def __post_init__(self) -> None:
         check_sizes(batch_size=self.batch_size)
-        if self.updates < 0:
-            raise ValueError(f"updates is {self.updates}; it must be 0 or more passes")
+        for name in ("learning_rate", "proportion"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise ValueError(f"{name} is {value!r}; it must be a number")
+        if type(self.updates) is not int or self.updates < 0:
+            raise ValueError(
+                f"updates is {self.updates!r}; it must be 0 or more passes, a whole "
+                "number"
+            )
+        try:
+            th.device(self.device)
+        except RuntimeError as error:
+            raise ValueError(
+                f"device is {self.device!r}, which torch does not know; use cpu or cuda"
+            ) from error
         if not self.learning_rate > 0:
             raise ValueError(
                 f"learning_rate is {self.learning_rate}; it must be positive"
@@ -62,8 +75,10 @@ class Training:
 
 
 def check_sizes(**sizes: int) -> None:
-    """Raise `ValueError` for a size below 1."""
+    """Raise `ValueError` for a size that is no whole number from 1."""
     for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int | np.integer):
+            raise ValueError(f"{name} is {size!r}; it must be a whole number")
         if size < 1:
             raise ValueError(f"{name} is {size}; it must be at least 1")
 
@@ -147,6 +162,7 @@ class Trainer:
             module.parameters(), training.learning_rate, fused=True
         )
 
+    @th.enable_grad()  # some algorithms play, and so let rewards learn, without
     def fit(self, count: int, loss: Callable[[th.Tensor], th.Tensor]) -> float:
         """Train on `count` rows; return the mean loss before each step of Adam.
 

@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from curiosity_rl.protocols import Observation, Transitions
-from curiosity_rl.rewards.hashing import CountTable, hash_batch, hash_rows
+from curiosity_rl.rewards.hashing import CountTable, hash_batch
 from curiosity_rl.rewards.observations import flatten, is_discrete
+from curiosity_rl.rewards.simhash import SimHash
 from curiosity_rl.rewards.world_info import read
 
 Mode = Literal["auto", "exact", "simhash"]
@@ -26,9 +27,8 @@ class Count:
     What is counted:
 
     * `exact`: the observation itself, or `key`.
-    * `simhash`: the code `sgn(A s')` of `bits` bits, A drawn from a standard normal
-      distribution by the seed of `setup` (0 without it); similar observations share
-      a code. One-hot for discrete parts, see `observations.flatten`.
+    * `simhash`: a code of `bits` random signs, drawn by the seed of `setup` (0 without
+      it), which similar observations share; see `simhash.SimHash`.
     * `auto`: `exact` for discrete observations or a key, else `simhash`.
 
     Shapes: observations `(T, N, ...)` of any space; bonus `(T, N)`.
@@ -40,7 +40,7 @@ class Count:
             same state, `(T, N, ...)`.
         bits: Length of the code of `simhash`, 1 to 64.
         capacity: States that are counted one by one; later ones share counts, see
-            `hashing.CountTable`. Memory: at most 32 bytes each.
+            `hashing.CountTable`. Memory: at most 64 bytes each.
 
     Source: Tang et al. 2017, "#Exploration", equation 1 and algorithm 1, with
     beta = 1 and counts frozen during a batch; Strehl and Littman 2008 (MBIE-EB).
@@ -63,11 +63,9 @@ class Count:
             raise ValueError("mode='simhash' and a key: a key is counted exactly")
         self.mode: Mode = mode
         self.key = key
-        self.bits = bits
+        self.code = SimHash(bits)
         self.table = CountTable(capacity)
         self._space: Any = None
-        self._seed = 0
-        self._projection: np.ndarray | None = None
         self._last: tuple[Transitions, np.ndarray] | None = None
 
     @property
@@ -76,9 +74,9 @@ class Count:
         return not isinstance(self.key, str)
 
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
-        """Take the observation space, and the seed of the projection."""
+        """Take the observation space, and the seed of the codes."""
         self._space = observation_space
-        self._seed = seed
+        self.code.setup(observation_space, seed)
 
     def compute(self, batch: Transitions) -> np.ndarray:
         """Return the novelty, `(T, N)` float32.
@@ -93,23 +91,21 @@ class Count:
 
     def update(self, batch: Transitions) -> dict[str, float]:
         """Count the states of the batch; return how many are known."""
+        if self.measure(batch):
+            self._last = None
         last, self._last = self._last, None
         known = last is not None and last[0] is batch
         self.table.add(last[1] if known else self.hashes(batch))  # type: ignore[index]
         return {"states_counted": float(self.table.size)}
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the counts and the projection."""
-        state: dict[str, Any] = {"table": self.table.state_dict()}
-        if self._projection is not None:
-            state["projection"] = self._projection.copy()
-        return state
+        """Return the counts and the code."""
+        return {"table": self.table.state_dict(), "code": self.code.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.table.load_state_dict(state["table"])
-        projection = state.get("projection")
-        self._projection = None if projection is None else np.array(projection)
+        self.code.load_state_dict(state["code"])
         self._last = None
 
     def hashes(self, batch: Transitions) -> np.ndarray:
@@ -122,21 +118,16 @@ class Count:
             return hash_batch(read(batch, self.key))
         if self.key is not None:
             return hash_batch(self.key(batch.next_obs))
-        obs = batch.next_obs
-        exact = self.mode == "exact"
-        if exact or (self.mode == "auto" and is_discrete(obs, self._space)):
-            return hash_batch(obs)
-        return hash_rows(self._codes(flatten(obs, self._space)))
+        if self._exact(batch):
+            return hash_batch(batch.next_obs)
+        return self.code.hashes(flatten(batch.next_obs, self._space))
 
-    def _codes(self, rows: np.ndarray) -> np.ndarray:
-        """Return the bits of the random projections, `(B, ceil(bits / 8))` uint8."""
-        if self._projection is None:
-            rng = np.random.default_rng(self._seed)
-            size = (rows.shape[1], self.bits)
-            self._projection = rng.standard_normal(size, dtype=np.float32)
-        if len(self._projection) != rows.shape[1]:
-            raise ValueError(
-                f"observations have {rows.shape[1]} numbers, but this reward has "
-                f"counted some of {len(self._projection)}; build a new one"
-            )
-        return np.packbits(rows @ self._projection > 0, axis=1)
+    def measure(self, batch: Transitions) -> bool:
+        """Let the code measure its first observations; return if hashes changed."""
+        if self.key is not None or self.code.measured or self._exact(batch):
+            return False
+        return self.code.measure(flatten(batch.next_obs, self._space))
+
+    def _exact(self, batch: Transitions) -> bool:
+        discrete = self.mode == "auto" and is_discrete(batch.next_obs, self._space)
+        return self.mode == "exact" or discrete

@@ -15,6 +15,9 @@ from curiosity_rl.protocols import Observation
 SMALLEST_IMAGE = 16
 """Side in pixels from which on a uint8 box is seen by a CNN; below, it is laid flat."""
 
+LARGEST_BOUND = 1e4
+"""Bounds beyond this say that a number may be anything."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -63,6 +66,28 @@ def layout(space: Any, width: int) -> tuple[Block, ...]:
     if stop > start:
         blocks.append(Block(start, stop))
     return tuple(blocks)
+
+
+def bounds(space: Any, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and the largest value of every column of `flatten`, `(D,)`.
+
+    NaN where the space has no bounds, or some beyond `LARGEST_BOUND`.
+    """
+    if isinstance(space, spaces.Dict):
+        parts = [space.spaces[key] for key in sorted(space.spaces)]
+        pairs = [bounds(part, _length(part, 0)) for part in parts]
+        low, high = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        return low, high
+    low, high = np.zeros(width, np.float32), np.ones(width, np.float32)
+    if space is None:
+        return np.full_like(low, np.nan), np.full_like(high, np.nan)
+    if isinstance(space, spaces.Box):
+        scale = 255 if space.dtype == np.uint8 else 1
+        low = np.clip(space.low.ravel() / scale, -1e30, 1e30).astype(np.float32)
+        high = np.clip(space.high.ravel() / scale, -1e30, 1e30).astype(np.float32)
+        far = (low < -LARGEST_BOUND) | (high > LARGEST_BOUND)
+        low[far] = high[far] = np.nan
+    return low, high
 
 
 def flatten_actions(action: np.ndarray, space: Any = None) -> np.ndarray:
@@ -135,7 +160,8 @@ def flatten(obs: Observation, space: Any = None) -> np.ndarray:
         return rows.astype(np.float32, copy=False)
     raise ValueError(
         f"{type(space).__name__} observations are not supported; allowed are Box, "
-        "Discrete, MultiDiscrete, MultiBinary and Dict of these"
+        "Discrete, MultiDiscrete, MultiBinary and Dict of these; leave it out with "
+        "gymnasium.wrappers.FilterObservation"
     )
 
 

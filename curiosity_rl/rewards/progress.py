@@ -11,7 +11,7 @@ import numpy as np
 
 from curiosity_rl.jit import kernel
 from curiosity_rl.protocols import Transitions
-from curiosity_rl.rewards.statistics import check_lanes
+from curiosity_rl.rewards.statistics import lane_rows
 from curiosity_rl.rewards.world_info import Mask, check_mask, keep, read
 
 Potential = Literal["sum", "log-odds", "product"]
@@ -209,14 +209,21 @@ class SkillProgress:
                 "[0, 1]; use kind='signed' for other signals"
             )
         kept = keep(batch, self.mask)
-        history, attempts = self._memory(region)
+        history, attempts, rows = self._memory(region, batch.lanes)
         out = np.zeros(batch.shape, np.float32)
         done = np.ascontiguousarray(batch.done)
         kind = KINDS[self.kind]
-        _pay(region, signal, done, kind, self.window, self.z, history, attempts, out)
+        past, tried = history[rows], attempts[rows]  # copies where lanes are left out
+        _pay(region, signal, done, kind, self.window, self.z, past, tried, out)
+        history[rows], attempts[rows] = past, tried
         if kept is None:
             return out
         return out * np.take_along_axis(kept, region[..., None], -1)[..., 0]
+
+    def forget(self) -> None:
+        """Begin a new episode in all lanes."""
+        if self._attempts is not None:
+            self._attempts[:] = 0
 
     def update(self, batch: Transitions) -> dict[str, float]:
         """Learn nothing: all memory is the episode's."""
@@ -252,17 +259,19 @@ class SkillProgress:
             )
         return np.ascontiguousarray(region, dtype=np.int64)
 
-    def _memory(self, region: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return history and attempts, grown to hold the regions seen."""
-        lanes = region.shape[1]
+    def _memory(
+        self, region: np.ndarray, lanes: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | slice]:
+        """Return history, attempts (grown to the regions seen), and a batch's rows."""
+        columns = region.shape[1]
         history, attempts = self._history, self._attempts
         if history is None or attempts is None:
-            history = np.zeros((lanes, 0, 2 * self.window))
-            attempts = np.zeros((lanes, 0), np.int64)
-        check_lanes(len(attempts), lanes)
+            history = np.zeros((columns, 0, 2 * self.window))
+            attempts = np.zeros((columns, 0), np.int64)
+        rows = lane_rows(len(attempts), columns, lanes)
         more = int(region.max(initial=-1)) + 1 - attempts.shape[1]
         if more > 0:
             history = np.pad(history, ((0, 0), (0, more), (0, 0)))
             attempts = np.pad(attempts, ((0, 0), (0, more)))
         self._history, self._attempts = history, attempts
-        return history, attempts
+        return history, attempts, rows
