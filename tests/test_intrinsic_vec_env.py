@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from stable_baselines3 import DQN, PPO
-from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormalize
+from stable_baselines3.common.callbacks import EvalCallback
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    VecEnv,
+    VecMonitor,
+    VecNormalize,
+)
 
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv, pay
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
@@ -180,3 +187,33 @@ def test_a_reset_begins_new_episodes() -> None:
     before = reward.forgotten
     venv.reset()
     assert reward.forgotten == before + 1 == 2
+
+
+def test_without_a_reward_it_passes_the_world_on() -> None:
+    venv = IntrinsicVecEnv(corridor(), None, coef=3.0)
+    venv.reset()
+    rewards = [venv.step(np.zeros(2, int))[1].tolist() for _ in range(10)]
+    assert rewards == [[float(step % 5 == 4)] * 2 for step in range(10)]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_evaluation_under_vec_normalize(inside: bool) -> None:
+    """EvalCallback copies the statistics, and sees the reward of the world alone."""
+
+    def build(reward: Place | None) -> tuple[VecEnv, VecNormalize]:
+        if inside:
+            venv = normalized = VecNormalize(IntrinsicVecEnv(corridor(), reward))
+        else:
+            normalized = VecNormalize(corridor())
+            venv = IntrinsicVecEnv(normalized, reward)
+        return venv, normalized
+
+    (train, known), (test, copied) = build(Place()), build(None)
+    copied.training, copied.norm_reward = False, False
+    callback = EvalCallback(test, n_eval_episodes=2, eval_freq=16, verbose=0)
+    PPO("MlpPolicy", train, n_steps=16, batch_size=32).learn(32, callback)
+    assert callback.last_mean_reward == 1  # one per episode, and no bonus
+    assert isinstance(known.obs_rms, RunningMeanStd)
+    assert isinstance(copied.obs_rms, RunningMeanStd)
+    assert np.all(copied.obs_rms.mean > 0.5)  # it was 0 before
+    np.testing.assert_array_equal(copied.obs_rms.mean, known.obs_rms.mean)

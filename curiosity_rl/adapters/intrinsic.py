@@ -19,7 +19,7 @@ from stable_baselines3.common.vec_env.base_vec_env import (
 
 from curiosity_rl.adapters.paying import Payer, check_recomputed, mixed, pay, set_up
 from curiosity_rl.adapters.transitions import TransitionRecorder
-from curiosity_rl.protocols import IntrinsicReward
+from curiosity_rl.protocols import IntrinsicReward, Transitions
 
 __all__ = ["IntrinsicVecEnv", "pay", "set_up"]
 
@@ -36,13 +36,22 @@ class IntrinsicVecEnv(VecEnvWrapper):
     algorithm works; that is the order to use. Outside of it the bonus sees normalised
     observations and stays unscaled, which is right for on-policy algorithms. Off-policy
     ones store the reward from before `VecNormalize` (`get_original_reward`) and would
-    lose the bonus; that call raises an error that says what to do.
+    lose the bonus; that call raises an error that says what to do. Outside of it a NaN
+    of one lane is seen in all of them, since the statistics are shared: the lane that
+    the error names is then the first, not the broken one.
+
+    To evaluate, build the same wrappers around the evaluation's lanes, with None in
+    place of the reward; SB3 copies the statistics of `VecNormalize` layer by layer:
+
+        train = VecNormalize(IntrinsicVecEnv(venv, reward))
+        test = VecNormalize(IntrinsicVecEnv(other, None), training=False)
+        PPO("MlpPolicy", train).learn(10_000, EvalCallback(test))
     """
 
     def __init__(
         self,
         venv: VecEnv,
-        reward: IntrinsicReward,
+        reward: IntrinsicReward | None,
         coef: float = 1.0,
         extrinsic: bool = True,
         seed: int = 0,
@@ -52,7 +61,8 @@ class IntrinsicVecEnv(VecEnvWrapper):
 
         Args:
             venv: Environment to wrap.
-            reward: The bonus; its `setup` is called if it has one.
+            reward: The bonus; its `setup` is called if it has one. None pays nothing,
+                whatever `coef` is: for evaluation.
             coef: Weight of the bonus.
             extrinsic: False turns the reward of the world off; may be set at any time.
             seed: Seed for the reward's networks, passed to `setup`.
@@ -61,8 +71,11 @@ class IntrinsicVecEnv(VecEnvWrapper):
         Raises:
             ValueError: If `update_every` is below 1.
         """
+        super().__init__(venv)
+        # Beside the chain of wrappers: SB3 expects those of an evaluation to match it.
         self.recorder = TransitionRecorder(venv)
-        super().__init__(self.recorder)
+        if reward is None:
+            reward, coef = _Nothing(), 0.0
         self.coef, self.extrinsic = coef, extrinsic
         self._payer = Payer(reward, update_every)
         inside = unwrap_vec_normalize(venv)
@@ -83,9 +96,13 @@ class IntrinsicVecEnv(VecEnvWrapper):
 
     def reset(self) -> VecEnvObs:
         """Reset every lane and begin new episodes of the bonus."""
-        obs = self.venv.reset()
+        obs = self.recorder.reset()
         self._payer.forget()
         return obs
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Begin a step."""
+        self.recorder.step_async(actions)
 
     def step_wait(self) -> VecEnvStepReturn:
         """Step, pay the bonus, and now and then let the reward learn.
@@ -93,7 +110,7 @@ class IntrinsicVecEnv(VecEnvWrapper):
         Raises:
             ValueError: If an observation, a reward or a bonus is not finite.
         """
-        obs, rewards, dones, infos = self.venv.step_wait()
+        obs, rewards, dones, infos = self.recorder.step_wait()
         bonus = self._payer.pay(self.recorder.drain())
         infos = [
             {**info, "intrinsic_reward": paid}
@@ -126,6 +143,22 @@ class IntrinsicVecEnv(VecEnvWrapper):
         """Restore what `state_dict` returned; the episodes go on without a reset."""
         self._payer.load_state_dict(state)
         self.recorder.clear(state["obs"])
+
+
+class _Nothing:
+    """Pays nothing and learns nothing."""
+
+    def compute(self, batch: Transitions) -> np.ndarray:
+        return np.zeros(batch.shape, np.float32)
+
+    def update(self, batch: Transitions) -> dict[str, float]:
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        pass
 
 
 class _OriginalReward:
