@@ -86,8 +86,10 @@ def test_seeds_episodes_logs_and_state_reach_all_parts():
     reward = Sum(*parts)
     reward.setup(spaces.Discrete(2), spaces.Discrete(2), 11)
     seeds = [part.seed for part in parts]
-    assert seeds[0] == 11
-    assert len(set(seeds)) == 3
+    assert len({11, *seeds}) == 4
+    nested = Says(), Says(), Says()
+    Sum(Product(nested[0], nested[1]), nested[2]).setup(None, None, 11)
+    assert len({part.seed for part in nested}) == 3
     reward.forget()
     assert [part.forgot for part in parts] == [1, 1, 1]
     log = reward.update(reaching(column(1)))
@@ -363,7 +365,8 @@ def test_a_product_that_a_user_writes():
     product.setup(spaces.Box(-1, 1, (2,)), spaces.Discrete(2), 0)
     batch = reaching(np.random.default_rng(3).normal(size=(4, 2, 2)))
     lone = make_reward("rnd", scale=False)
-    lone.setup(spaces.Box(-1, 1, (2,)), spaces.Discrete(2), 0)  # type: ignore[attr-defined]
+    seed = int(np.random.SeedSequence(0).generate_state(2)[0])  # of the first part
+    lone.setup(spaces.Box(-1, 1, (2,)), spaces.Discrete(2), seed)  # type: ignore[attr-defined]
     np.testing.assert_array_equal(product.compute(batch), lone.compute(batch))
     product.update(batch)
     lone.update(batch)

@@ -226,7 +226,7 @@ def test_make_reward_scales_what_has_no_unit():
     assert isinstance(counted, Scaled)
     assert counted.returns.gamma == 0.9
     assert isinstance(counted.reward, Count)
-    assert counted.reward.bits == 8
+    assert counted.reward.code.bits == 8
     assert isinstance(make_reward("rnd"), Scaled)
     assert isinstance(make_reward("count", scale=False), Count)
     assert isinstance(make_reward("belief-gain"), BeliefGain)
