@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from curiosity_rl import checkpoint
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
+from curiosity_rl.adapters.paying import NotFinite
 from curiosity_rl.adapters.wrappers import IntrinsicVectorWrapper, IntrinsicWrapper
 from curiosity_rl.protocols import Transitions
 from curiosity_rl.rewards import make_reward
@@ -493,22 +495,73 @@ def test_what_is_not_finite_is_named_before_anything_learns(
     env.reset()
     env.step(still)
     env.step(still)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(NotFinite, match=said):
         env.step(still)
     assert len(reward.paid) == 2  # the third step was not even paid
     assert reward.updated == []
 
 
-def test_a_first_observation_that_is_not_finite_is_named() -> None:
-    class Born(Corridor):
-        def reset(self, *, seed: int | None = None, options: dict | None = None) -> Any:
-            super().reset(seed=seed)
-            return np.full(1, np.nan, np.float32), {}
+class Born(Walk):
+    """Its episodes last 3 steps; those from `ill` on begin with a NaN."""
 
-    env = IntrinsicWrapper(Born(), EndBonus())
+    def __init__(self, ill: int, as_dict: bool = False) -> None:
+        super().__init__(as_dict=as_dict)
+        self.ill = ill
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> Any:
+        obs, info = super().reset(seed=seed)
+        if self.episode >= self.ill:
+            (obs["seen"] if self.as_dict else obs)[2] = np.nan
+        return obs, info
+
+    def step(self, action: Any) -> Any:
+        obs, reward, _, _, info = super().step(action)
+        return obs, reward, self.t == 3, False, info
+
+
+FIRST = r"first observation of an episode(\['seen'\])?\[2\] is nan"
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_one_environment_may_not_begin_with_nan(as_dict: bool) -> None:
+    with pytest.raises(NotFinite, match=rf"^lane 0, step 0: {FIRST}"):
+        IntrinsicWrapper(Born(1, as_dict), Age()).reset()
+    env = IntrinsicWrapper(Born(2, as_dict), Age())
     env.reset()
-    with pytest.raises(ValueError, match=r"lane 0, step 0: obs\[0\] is nan"):
+    for _ in range(3):
         env.step(0)
+    with pytest.raises(NotFinite, match=rf"^lane 0, step 3: {FIRST}"):
+        env.reset()
+
+
+@pytest.mark.parametrize("as_dict", [False, True])
+@pytest.mark.parametrize("mode", [*AutoresetMode, "sb3"])
+def test_a_lane_may_not_begin_with_nan(mode: Any, as_dict: bool) -> None:
+    """It is named when it is handed out, and not when its lane has moved on."""
+
+    def door(ill: int) -> Any:
+        lanes: Any = [lambda: Born(99, as_dict), lambda: Born(ill, as_dict)]
+        if mode == "sb3":
+            return IntrinsicVecEnv(DummyVecEnv(lanes), reward)
+        return IntrinsicVectorWrapper(SyncVectorEnv(lanes, autoreset_mode=mode), reward)
+
+    reward = Age()
+    with pytest.raises(NotFinite, match=rf"^lane 1, step 0: {FIRST}"):
+        door(1).reset()
+    still = np.zeros(2, int)
+    env = door(2)
+    env.reset()
+    env.step(still)
+    env.step(still)
+    go_on: Any = partial(env.step, still)
+    if mode in (AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED):
+        go_on()
+    if mode == AutoresetMode.DISABLED:
+        mask = np.array([False, True])
+        go_on = partial(env.reset, options={"reset_mask": mask})
+    with pytest.raises(NotFinite, match=rf"^lane 1, step 3: {FIRST}"):
+        go_on()
+    assert reward.updated == []
 
 
 def test_the_lane_is_named_where_lanes_are_left_out() -> None:

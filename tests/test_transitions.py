@@ -13,6 +13,7 @@ from stable_baselines3.common.vec_env import (
     VecNormalize,
 )
 
+from curiosity_rl.adapters.paying import NotFinite
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.adapters.transitions import TransitionRecorder
 
@@ -144,3 +145,32 @@ def test_recorder_needs_a_step_and_a_last_observation() -> None:
     recorder.reset()
     with pytest.raises(ValueError, match="terminal_observation"):
         walk_to_the_end(recorder)
+
+
+def test_recorder_refuses_first_observations_that_are_not_finite() -> None:
+    class Ill(Walk):
+        """Begins each episode but the first with an infinite place."""
+
+        def reset(self, **kwargs: Any) -> Any:
+            obs, info = super().reset(**kwargs)
+            obs[1] = np.inf if self.episode > 1 else obs[1]
+            return obs, info
+
+    first = r"first observation of an episode\[1\] is inf"
+    recorder = TransitionRecorder(DummyVecEnv([Walk, Ill]))
+    recorder.seed(4)
+    recorder.reset()
+    steps = 0
+
+    def play() -> None:
+        nonlocal steps
+        while True:
+            steps += 1
+            assert not recorder.step(np.array([2, 2]))[2][1]
+            recorder.drain()
+
+    with pytest.raises(NotFinite, match=rf"^lane 1, step \d: {first}") as error:
+        play()
+    assert f"step {steps}: " in str(error.value)  # the step that would come next
+    with pytest.raises(NotFinite, match=f"^lane 1, step {steps}: {first}"):
+        recorder.reset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,21 +22,44 @@ NOT_INFO = frozenset(
 
 
 def is_numeric(value: Any) -> bool:
-    """Whether an info entry is a number or an array of numbers or booleans."""
+    """Whether an info entry is a number or a regular array of numbers or booleans."""
+    return _numbers(value) is not None
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    """Return an info entry as an array; None if it is no regular array of numbers."""
     if isinstance(value, str | dict):
-        return False
-    return np.asarray(value).dtype.kind in "biuf"
+        return None
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, RuntimeError):  # rows of unequal length, and others
+        return None
+    return array if array.dtype.kind in "biuf" else None
 
 
-def collect_infos(infos: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
-    """Stack the numeric entries that every lane's info has, `(N, ...)` each."""
-    collected: dict[str, np.ndarray] = {}
-    for key in infos[0].keys() - NOT_INFO:
-        if not is_numeric(infos[0][key]):
-            continue
-        if all(key in info for info in infos):
-            collected[key] = np.stack([np.asarray(info[key]) for info in infos])
-    return collected
+def common_info(infos: Sequence[Mapping[str, Any]]) -> dict[str, list[np.ndarray]]:
+    """Return, one array per info, the numeric entries that all have in one shape."""
+    common: dict[str, list[np.ndarray]] = {}
+    for key in infos[0]:
+        arrays: list[np.ndarray] = []
+        for info in infos:
+            array = _numbers(info.get(key))
+            if array is None or (arrays and array.shape != arrays[0].shape):
+                break
+            arrays.append(array)
+        else:
+            common[key] = arrays
+    return common
+
+
+def collect_infos(infos: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """Stack the numeric entries that every lane's info has, `(N, ...)` each.
+
+    An entry whose shape is not the same in all lanes is left out.
+    """
+    shown = {key: value for key, value in infos[0].items() if key not in NOT_INFO}
+    common = common_info([shown, *infos[1:]])
+    return {key: np.stack(arrays) for key, arrays in common.items()}
 
 
 def merge_info(
@@ -61,8 +84,8 @@ def merge_info(
     merged: dict[str, np.ndarray] = {}
     any_end = bool(ended.any())
     everyone = np.ones(lanes, bool)
-    for key in (final if ended.all() else info).keys() - NOT_INFO:
-        if key.startswith("_"):
+    for key in final if ended.all() else info:
+        if key.startswith("_") or key in NOT_INFO:
             continue
         if not any_end or final is info:
             value, has = info[key], info.get(f"_{key}", everyone)
@@ -70,7 +93,11 @@ def merge_info(
             value, has = final.get(key), final.get(f"_{key}", everyone)
             if value is None:
                 continue
-            if not ended.all() and is_numeric(value) and is_numeric(info[key]):
+            if not ended.all():
+                if not (is_numeric(value) and is_numeric(info[key])):
+                    continue
+                if np.shape(value) != np.shape(info[key]):
+                    continue
                 pick = ended.reshape(-1, *[1] * (np.ndim(value) - 1))
                 value = np.where(pick, value, info[key])
                 has = np.where(ended, has, info.get(f"_{key}", everyone))

@@ -2,22 +2,65 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from curiosity_rl.adapters.arrays import join_obs
+from curiosity_rl.adapters.arrays import join_obs, map_obs
+from curiosity_rl.adapters.infos import common_info
 from curiosity_rl.protocols import IntrinsicReward, Transitions
+
+
+class NotFinite(ValueError):  # noqa: N818
+    """What the world showed or a reward paid is NaN or infinite; it says where."""
 
 
 def set_up(
     reward: IntrinsicReward, observation_space: Any, action_space: Any, seed: int
 ) -> None:
-    """Tell a reward the spaces and its seed, if it has a `setup`."""
+    """Tell a reward the spaces and its seed, if it has a `setup`.
+
+    Raises:
+        ValueError: If it is no reward, but a name, a class or something else.
+    """
+    _check_reward(reward)
     setup = getattr(reward, "setup", None)
     if setup is not None:
         setup(observation_space, action_space, seed)
+
+
+def _check_reward(reward: Any) -> None:
+    """Raise if this cannot pay."""
+    if isinstance(reward, str):
+        raise ValueError(
+            f"intrinsic is {reward!r}, a name; pass make_reward({reward!r})"
+        )
+    if isinstance(reward, type):
+        name = reward.__name__
+        raise ValueError(f"intrinsic is the class {name}; pass an object, {name}(...)")
+    for method in ("compute", "update"):
+        if not callable(getattr(reward, method, None)):
+            raise ValueError(
+                f"intrinsic is {reward!r}, which has no method {method}; pass what "
+                "make_reward(name) returns, or an object with the methods of "
+                "curiosity_rl.protocols.IntrinsicReward"
+            )
+
+
+def check_coef(coef: float) -> None:
+    """Refuse a weight of the bonus that is no finite number.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    try:
+        finite = math.isfinite(coef)
+    except TypeError:
+        finite = False
+    if not finite:
+        raise ValueError(f"coef is {coef!r}; it must be a finite number")
 
 
 def pay(reward: IntrinsicReward, batch: Transitions, first_step: int = 0) -> np.ndarray:
@@ -29,12 +72,13 @@ def pay(reward: IntrinsicReward, batch: Transitions, first_step: int = 0) -> np.
         first_step: What the batch's first step is called in an error.
 
     Raises:
-        ValueError: If an observation, a reward or the bonus is not finite (it names
+        NotFinite: If an observation, a reward or the bonus is not finite (it names
             lane, step and field; the reward has not seen the batch then, or not learnt
-            from it), or if the reward returns another shape.
+            from it).
+        ValueError: If the reward returns another shape.
     """
     for field in ("obs", "next_obs", "reward"):
-        check_finite(field, getattr(batch, field), batch, first_step)
+        check_finite(field, getattr(batch, field), first_step, batch.lanes)
     with np.errstate(over="ignore"):  # what overflows is found below
         bonus = np.asarray(reward.compute(batch), np.float32)
     name = type(reward).__name__
@@ -44,15 +88,33 @@ def pay(reward: IntrinsicReward, batch: Transitions, first_step: int = 0) -> np.
             f"{batch.shape[0]} steps x {batch.shape[1]} lanes; it must be "
             f"{batch.shape}"
         )
-    check_finite(f"bonus of {name}", bonus, batch, first_step)
+    check_finite(f"bonus of {name}", bonus, first_step, batch.lanes)
     return bonus
 
 
-def check_finite(field: str, values: Any, batch: Transitions, first_step: int) -> None:
-    """Raise if `(T, N, ...)` values are not finite, naming the first that is not."""
+def check_first(obs: Any, lanes: np.ndarray, step: int) -> None:
+    """Raise if the observation `(N, ...)` with which lanes begin is not finite.
+
+    `pay` sees it one step later: too late for an algorithm that has taken its value.
+
+    Raises:
+        NotFinite: With the lane, the step that begins, and the place.
+    """
+    rows = map_obs(lambda array: array[lanes][None], obs)
+    check_finite("first observation of an episode", rows, step, lanes)
+
+
+def check_finite(
+    field: str, values: Any, first_step: int, lanes: np.ndarray | None = None
+) -> None:
+    """Refuse `(T, N, ...)` values that are not finite.
+
+    Raises:
+        NotFinite: With the lane, the step and the place of the first that is not.
+    """
     if isinstance(values, dict):
         for key, value in values.items():
-            check_finite(f"{field}[{key!r}]", value, batch, first_step)
+            check_finite(f"{field}[{key!r}]", value, first_step, lanes)
         return
     values = np.asarray(values)
     if values.dtype.kind not in "fc":
@@ -64,9 +126,9 @@ def check_finite(field: str, values: Any, batch: Transitions, first_step: int) -
     if not bad.any():
         return
     step, lane, *place = (int(axis[0]) for axis in np.nonzero(bad))
-    row = lane if batch.lanes is None else int(batch.lanes[lane])
+    row = lane if lanes is None else int(lanes[lane])
     at = f"[{', '.join(map(str, place))}]" if place else ""
-    raise ValueError(
+    raise NotFinite(
         f"lane {row}, step {first_step + step}: {field}{at} is "
         f"{values[(step, lane, *place)]}, and {np.count_nonzero(bad) - 1} more values "
         "of this batch are not finite; nothing has learnt from it. Look for a division "
@@ -176,13 +238,13 @@ def _stacked(steps: Sequence[Transitions]) -> Iterator[Transitions]:
 
 
 def join(steps: Sequence[Transitions]) -> Transitions:
-    """Stack steps over time; of `info` what all of them have."""
+    """Stack steps over time; of `info` what all of them have in one shape."""
     if len(steps) == 1:
         return steps[0]
-    keys = set.intersection(*(set(step.info) for step in steps))
     arrays = {
         name: join_obs([getattr(step, name) for step in steps])
         for name in ("obs", "action", "reward", "next_obs", "terminated", "truncated")
     }
-    info = {k: np.concatenate([step.info[k] for step in steps]) for k in sorted(keys)}
+    common = common_info([step.info for step in steps])
+    info = {key: np.concatenate(values) for key, values in common.items()}
     return Transitions(**arrays, info=info)

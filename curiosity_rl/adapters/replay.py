@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any
 
@@ -18,7 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecNormalize
 
 from curiosity_rl.adapters.infos import collect_infos
 from curiosity_rl.adapters.late import LatePayer
-from curiosity_rl.adapters.paying import Payer, set_up
+from curiosity_rl.adapters.paying import NotFinite, Payer, check_coef, set_up
 from curiosity_rl.adapters.storage import Watched, as_stored, gather, unscaled
 from curiosity_rl.protocols import IntrinsicReward, Transitions
 from curiosity_rl.rewards.combinators import is_per_transition, score
@@ -78,8 +77,7 @@ class RelabelledReplay(ReplayBuffer):
         Raises:
             ValueError: If a setting is out of range, or with `optimize_memory_usage`.
         """
-        if not math.isfinite(coef):
-            raise ValueError(f"coef is {coef}; it must be a finite number")
+        check_coef(coef)
         if kwargs.get("optimize_memory_usage"):
             raise ValueError(
                 "optimize_memory_usage=True does not keep the last observation of an "
@@ -239,7 +237,7 @@ class RelabelledReplay(ReplayBuffer):
         bad = np.flatnonzero(~np.isfinite(bonus))
         if len(bad):
             lane, age = lanes[bad[0]], (self.pos - 1 - rows[bad[0]]) % self.buffer_size
-            raise ValueError(
+            raise NotFinite(
                 f"lane {lane}, step {self._payer.steps - 1 - age}: bonus of {name} is "
                 f"{bonus[0, bad[0]]}, and {len(bad) - 1} more values of this sample "
                 "are not finite; no weight has changed. Look for a bonus of too large "

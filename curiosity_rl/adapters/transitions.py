@@ -10,7 +10,13 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
 from curiosity_rl.adapters.arrays import copy_obs, map_obs, stack_obs
-from curiosity_rl.adapters.infos import NOT_INFO, collect_infos, is_numeric
+from curiosity_rl.adapters.infos import (
+    NOT_INFO,
+    collect_infos,
+    common_info,
+    is_numeric,
+)
+from curiosity_rl.adapters.paying import check_first
 from curiosity_rl.protocols import Transitions
 
 __all__ = ["NOT_INFO", "TransitionRecorder", "collect_infos", "copy_obs", "is_numeric"]
@@ -25,6 +31,7 @@ class TransitionRecorder(VecEnvWrapper):
 
     Attributes:
         obs: The lanes' present observations; None before the first reset.
+        steps: Steps that went through it, which is how an error counts them.
     """
 
     def __init__(self, venv: VecEnv) -> None:
@@ -34,6 +41,7 @@ class TransitionRecorder(VecEnvWrapper):
             inner = inner.venv
         self._reporter = inner if hasattr(inner, "transition_info") else None
         self.obs: Any = None
+        self.steps = 0
         self.clear()
 
     def clear(self, obs: Any = None) -> None:
@@ -55,9 +63,14 @@ class TransitionRecorder(VecEnvWrapper):
         return len(self._steps)
 
     def reset(self) -> VecEnvObs:
-        """Reset every lane and forget what was recorded."""
+        """Reset every lane and forget what was recorded.
+
+        Raises:
+            NotFinite: If an observation is not finite.
+        """
         obs = self.venv.reset()
         self.clear(obs)
+        check_first(self.obs, np.arange(self.num_envs), self.steps)
         return obs
 
     def step_async(self, actions: np.ndarray) -> None:
@@ -70,6 +83,7 @@ class TransitionRecorder(VecEnvWrapper):
 
         Raises:
             ValueError: If a lane ended without `terminal_observation`.
+            NotFinite: If the first observation of a lane's next episode is not finite.
         """
         obs, rewards, dones, infos = self.venv.step_wait()
         truncated = np.zeros(self.num_envs, bool)
@@ -89,12 +103,15 @@ class TransitionRecorder(VecEnvWrapper):
             (self.obs, self._actions, np.array(rewards), np.array(dones), truncated)
         )
         self.obs = copy_obs(obs)
+        self.steps += 1
+        if np.any(dones):
+            check_first(self.obs, np.flatnonzero(dones), self.steps)
         return obs, rewards, dones, infos
 
     def drain(self) -> Transitions:
         """Return the transitions since the last drain, `(T, N, ...)`, and forget them.
 
-        `info` holds the entries that were reported at every step.
+        `info` holds the entries that were reported at every step, in one shape.
 
         Raises:
             ValueError: If nothing was recorded.
@@ -104,7 +121,7 @@ class TransitionRecorder(VecEnvWrapper):
         obs, action, reward, done, truncated = zip(*self._steps, strict=True)
         truncated = np.stack(truncated)
         path = stack_obs([*obs, self.obs])
-        keys = set.intersection(*(set(info) for info in self._infos))
+        common = common_info(self._infos)
         batch = Transitions(
             obs=map_obs(lambda a: a[:-1], path),
             action=np.stack(action),
@@ -112,7 +129,7 @@ class TransitionRecorder(VecEnvWrapper):
             next_obs=_next(path, self._ends),
             terminated=np.stack(done) & ~truncated,
             truncated=truncated,
-            info={k: np.stack([info[k] for info in self._infos]) for k in sorted(keys)},
+            info={key: np.stack(values) for key, values in common.items()},
         )
         self.clear()
         return batch

@@ -10,7 +10,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from curiosity_rl.adapters.arrays import copy_obs, lane_obs, map_obs, with_rows
 from curiosity_rl.adapters.infos import collect_infos, merge_info
-from curiosity_rl.adapters.paying import Payer, check_recomputed, mixed, set_up
+from curiosity_rl.adapters.paying import (
+    Payer,
+    check_coef,
+    check_first,
+    check_recomputed,
+    mixed,
+    set_up,
+)
 from curiosity_rl.protocols import IntrinsicReward, Transitions
 from curiosity_rl.rewards.combinators import is_per_transition
 
@@ -47,9 +54,11 @@ class IntrinsicWrapper(gym.Wrapper):
             update_every: The reward learns after every so many steps, from all of them.
 
         Raises:
-            ValueError: If `update_every` is below 1.
+            ValueError: If `reward` is no reward, `coef` is not finite or `update_every`
+                is below 1.
         """
         super().__init__(env)
+        check_coef(coef)
         self.coef, self.extrinsic = coef, extrinsic
         self._payer = Payer(reward, update_every)
         self._obs: Any = None
@@ -68,10 +77,16 @@ class IntrinsicWrapper(gym.Wrapper):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Reset the environment and begin a new episode of the bonus."""
+        """Reset the environment and begin a new episode of the bonus.
+
+        Raises:
+            NotFinite: If the observation is not finite.
+        """
         obs, info = self.env.reset(seed=seed, options=options)
         self._obs = copy_obs(obs)
         self._payer.forget()
+        rows = map_obs(lambda array: array[None], self._obs)
+        check_first(rows, np.zeros(1, np.intp), self._payer.steps)
         return obs, info
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -154,10 +169,11 @@ class IntrinsicVectorWrapper(VectorWrapper):
             update_every: The reward learns after every so many steps, from all of them.
 
         Raises:
-            ValueError: If `update_every` is below 1, or if the environment does not say
+            ValueError: As for `IntrinsicWrapper`, or if the environment does not say
                 how it resets.
         """
         super().__init__(env)
+        check_coef(coef)
         mode = env.metadata.get("autoreset_mode")
         try:
             self._mode = AutoresetMode(mode)
@@ -194,19 +210,22 @@ class IntrinsicVectorWrapper(VectorWrapper):
         Raises:
             ValueError: If some lanes, but not all, are reset in the middle of an
                 episode, and the bonus depends on the episode.
+            NotFinite: If an observation is not finite.
         """
         mask = (options or {}).get("reset_mask")
         if mask is not None and not np.all(mask):
             self._check_partial(np.asarray(mask, bool))
         obs, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
+        lanes = np.arange(self.num_envs)
         if mask is None or self._obs is None or np.all(mask):
             self._obs, self._ended = copy_obs(obs), np.zeros(self.num_envs, bool)
             self._payer.forget()
         else:
-            lanes = np.flatnonzero(mask).tolist()
+            lanes = np.flatnonzero(mask)
             fresh = [lane_obs(obs, lane) for lane in lanes]
-            self._obs = with_rows(self._obs, lanes, fresh)
+            self._obs = with_rows(self._obs, lanes.tolist(), fresh)
             self._ended = self._ended & ~np.asarray(mask, bool)
+        check_first(self._obs, lanes, self._payer.steps)
         return obs, info
 
     def _check_partial(self, mask: np.ndarray) -> None:
@@ -232,12 +251,16 @@ class IntrinsicVectorWrapper(VectorWrapper):
         before, self._obs = self._obs, copy_obs(obs)
         ended = np.asarray(terminated) | np.asarray(truncated)
         real = np.ones(self.num_envs, bool)
-        next_obs, final = self._obs, info
+        next_obs, final, fresh = self._obs, info, ~real
         if self._mode == AutoresetMode.NEXT_STEP:
-            real = ~self._ended
+            real, fresh = ~self._ended, self._ended
         elif self._mode == AutoresetMode.SAME_STEP and ended.any():
+            fresh = ended
             next_obs, final = self._last_obs(info, ended), info.get("final_info", {})
         self._ended = ended
+        if fresh.any():
+            moved = self._payer.steps + int(real.any())
+            check_first(self._obs, np.flatnonzero(fresh), moved)
         bonus = np.zeros(self.num_envs)
         if real.any():
             only = slice(None) if real.all() else np.flatnonzero(real)
