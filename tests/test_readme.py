@@ -21,12 +21,22 @@ BLOCKS = {
         re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
     )
 }
+PAYS = {
+    f"{CURIOSITY} 1": "reward = model.intrinsic",
+    f"{CURIOSITY} 2": "reward = bonus['intrinsic']",
+    f"{CURIOSITY} 3": "reward = curious.reward",
+}
+"""What names the reward after a snippet, so that it can be asked if it ever paid."""
 
 
 @pytest.mark.parametrize("title", BLOCKS)
 def test_python_runs(title: str, tmp_path: Path) -> None:
+    code = BLOCKS[title]
+    if title in PAYS:
+        paid = "assert reward.moments.count > 3500 and reward.moments.mean > 0"
+        code = f"{code}\n{PAYS[title]}\n{paid}"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", BLOCKS[title]],
+        [sys.executable, "-W", "error", "-c", code],
         cwd=tmp_path,
         capture_output=True,
         text=True,
