@@ -501,6 +501,34 @@ def test_what_is_not_finite_is_named_before_anything_learns(
     assert reward.updated == []
 
 
+class Trail(Walk):
+    """Reports where it has been, and rows of unequal length."""
+
+    def step(self, action: Any) -> Any:
+        obs, reward, *_, info = super().step(action)
+        info |= {"trail": np.arange(self.t), "m": [[1], [1, 2]]}
+        return obs, reward, False, False, info
+
+
+@pytest.mark.parametrize("door", ["single", "vector", "sb3"])
+def test_info_without_a_lasting_shape_is_left_out(door: str) -> None:
+    reward = Age()
+    still: Any = np.zeros(2, int)
+    if door == "single":
+        env: Any = IntrinsicWrapper(Trail(), reward, update_every=3)
+        still = 0
+    elif door == "vector":
+        env = IntrinsicVectorWrapper(SyncVectorEnv([Trail] * 2), reward, update_every=3)
+    else:
+        env = IntrinsicVecEnv(DummyVecEnv([Trail] * 2), reward, update_every=3)
+    env.reset()
+    for _ in range(3):
+        env.step(still)
+    regular = {"place", "answer", "pair"}
+    assert set(reward.updated[0].info) == regular
+    assert all(set(batch.info) == regular | {"trail"} for batch in reward.paid)
+
+
 class Born(Walk):
     """Its episodes last 3 steps; those from `ill` on begin with a NaN."""
 
@@ -645,6 +673,62 @@ def test_observations_of_every_kind_pass_through(kind: str, mode: Any) -> None:
 def test_gymnasium_accepts_the_wrapper() -> None:
     env = IntrinsicWrapper(Corridor(), EndBonus(), extrinsic=False)
     check_env(env, skip_render_check=True)
+
+
+@pytest.mark.parametrize("coef", [np.nan, np.inf, None, "much"])
+def test_a_weight_is_a_finite_number(coef: Any) -> None:
+    said = rf"coef is {coef!r}; it must be a finite number"
+    with pytest.raises(ValueError, match=said):
+        IntrinsicWrapper(Walk(), Age(), coef=coef)
+    with pytest.raises(ValueError, match=said):
+        IntrinsicVectorWrapper(sync(), Age(), coef=coef)
+
+
+class Unlearned:
+    def compute(self, batch: Transitions) -> np.ndarray:
+        return np.zeros(batch.shape)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("rnd", r"^intrinsic is 'rnd', a name; pass make_reward\('rnd'\)$"),
+        (Age, r"^intrinsic is the class Age; pass an object, Age\(\.\.\.\)$"),
+        (None, "^intrinsic is None, which has no method compute; pass what make_rew"),
+        (Unlearned(), r"Unlearned object .*, which has no method update; pass what"),
+    ],
+)
+def test_what_is_no_reward_is_refused(given: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        IntrinsicWrapper(Walk(), given)
+    with pytest.raises(ValueError, match=said):
+        IntrinsicVectorWrapper(sync(), given)
+
+
+class Mission(Walk):
+    """Shows a text beside the numbers, as the worlds of MiniGrid do."""
+
+    def __init__(self) -> None:
+        super().__init__(as_dict=True)
+        shown: Any = self.observation_space
+        self.observation_space = spaces.Dict({**shown, "mission": spaces.Text(9)})
+
+    def _obs(self) -> Any:
+        return {**super()._obs(), "mission": "go on"}
+
+
+@pytest.mark.parametrize("name", ["rnd", "count", "icm", "e3b"])
+def test_texts_are_refused_with_the_way_out(name: str) -> None:
+    way_out = r"leave it out with gymnasium\.wrappers\.FilterObservation$"
+
+    def play(env: gym.Env) -> None:
+        door = IntrinsicWrapper(env, make_reward(name))
+        door.reset()
+        door.step(0)
+
+    with pytest.raises(ValueError, match=f"Text observations .*{way_out}"):
+        play(Mission())
+    play(gym.wrappers.FilterObservation(Mission(), ["seen", "clock"]))
 
 
 def test_no_learning_library_is_needed() -> None:

@@ -10,6 +10,7 @@ import torch as th
 from gymnasium import spaces
 from intrinsic_worlds import Drift
 from replay_worlds import (
+    BOTH,
     BOX,
     MOVES,
     Age,
@@ -268,6 +269,23 @@ def test_a_score_of_another_shape_is_refused() -> None:
 def test_impossible_settings_are_refused(setting: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         build("plain", 1, intrinsic=Model(), **setting)
+
+
+@pytest.mark.parametrize("base", [ReplayBuffer, NStepReplayBuffer])
+@pytest.mark.parametrize("by_name", [False, True])
+def test_dict_observations_need_the_buffer_for_them(base: Any, by_name: bool) -> None:
+    given: Any = {"observation_space": BOTH, "action_space": MOVES}
+    args = [] if by_name else list(given.values())
+    with pytest.raises(
+        ValueError, match=r"Dict obs.*; use RelabelledDictReplayBuffer$"
+    ):
+        relabelled(base)(10, *args, intrinsic=Model(), **(given if by_name else {}))
+
+
+def test_a_name_is_no_bonus() -> None:
+    intrinsic: Any = "rnd"
+    with pytest.raises(ValueError, match=r"'rnd', a name; pass make_reward\('rnd'\)"):
+        build("plain", 1, intrinsic=intrinsic)
 
 
 def test_a_base_class_may_draw_as_it_likes_but_not_hide_what() -> None:

@@ -13,9 +13,10 @@ from stable_baselines3.common.vec_env import (
     VecNormalize,
 )
 
+from curiosity_rl.adapters.infos import merge_info
 from curiosity_rl.adapters.paying import NotFinite
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
-from curiosity_rl.adapters.transitions import TransitionRecorder
+from curiosity_rl.adapters.transitions import TransitionRecorder, is_numeric
 
 
 def test_recorder_gives_the_same_over_both() -> None:
@@ -174,3 +175,58 @@ def test_recorder_refuses_first_observations_that_are_not_finite() -> None:
     assert f"step {steps}: " in str(error.value)  # the step that would come next
     with pytest.raises(NotFinite, match=f"^lane 1, step {steps}: {first}"):
         recorder.reset()
+
+
+class Ragged(Walk):
+    """Reports entries of no regular shape, or whose shape goes with time or lane."""
+
+    def __init__(self, width: int = 1, size: int = 3) -> None:
+        super().__init__(size=size)
+        self.width = width
+
+    def step(self, action: Any) -> Any:
+        obs, reward, *ends, info = super().step(action)
+        info |= {
+            "trail": np.arange(self.t),
+            "m": [[1], [1, 2]],
+            "wide": np.zeros(self.width),
+            "turns": "none yet" if self.t == 1 else 1.0,
+            "grows": 0 if self.t == 1 else 0.5,
+            "bare": {1, 2},
+        }
+        return obs, reward, *ends, info
+
+
+REGULAR = {"place", "answer", "pair", "grows"}
+
+
+def test_recorder_keeps_the_info_of_one_shape() -> None:
+    recorder = TransitionRecorder(DummyVecEnv([Ragged, lambda: Ragged(2)]))
+    recorder.seed(8)
+    recorder.reset()
+    recorder.step(np.array([1, 1]))
+    assert set(recorder.drain().info) == REGULAR | {"trail"}  # of one step
+    recorder.reset()
+    for _ in range(3):
+        recorder.step(np.array([1, 1]))
+    batch = recorder.drain()
+    assert not batch.done.any()
+    assert set(batch.info) == REGULAR
+    np.testing.assert_array_equal(batch.info["grows"], [[0] * 2, [0.5] * 2, [0.5] * 2])
+
+
+def test_what_counts_as_numbers() -> None:
+    for value in (1, True, 0.5, np.float32(2), [1, 2], [[1, 2], [3, 4]], np.zeros(0)):
+        assert is_numeric(value)
+    ragged = [[1], [1, 2]]
+    for value in ("a", ["a"], {}, {1}, None, [None, 1], ragged, 10**30, object()):
+        assert not is_numeric(value)
+
+
+def test_an_end_whose_info_has_another_shape_is_left_out() -> None:
+    one_ended = np.array([True, False])
+    info = {"a": np.ones((2, 3)), "b": np.ones(2), "c": np.array(["x", None])}
+    final = {"a": np.zeros((2, 1)), "b": np.zeros(2), "c": np.zeros(2)}
+    merged = merge_info(info, final, one_ended, 2)
+    assert set(merged) == {"b"}
+    np.testing.assert_array_equal(merged["b"], [0, 1])

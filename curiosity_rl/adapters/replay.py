@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch as th
+from gymnasium import spaces
 from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.buffers import (
     DictReplayBuffer,
@@ -75,13 +76,20 @@ class RelabelledReplay(ReplayBuffer):
             **kwargs: See the base class.
 
         Raises:
-            ValueError: If a setting is out of range, or with `optimize_memory_usage`.
+            ValueError: If a setting is out of range, `intrinsic` is no reward, the
+                observations are of another kind, or with `optimize_memory_usage`.
         """
         check_coef(coef)
         if kwargs.get("optimize_memory_usage"):
             raise ValueError(
                 "optimize_memory_usage=True does not keep the last observation of an "
                 "episode, for which the bonus is paid; leave it False"
+            )
+        space = args[1] if len(args) > 1 else kwargs.get("observation_space")
+        if isinstance(space, spaces.Dict) and not isinstance(self, DictReplayBuffer):
+            raise ValueError(
+                f"{type(self).__name__} holds no Dict observations; use "
+                "RelabelledDictReplayBuffer"
             )
         super().__init__(*args, **kwargs)
         self.coef, self.extrinsic = coef, extrinsic

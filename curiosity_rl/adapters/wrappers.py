@@ -216,16 +216,16 @@ class IntrinsicVectorWrapper(VectorWrapper):
         if mask is not None and not np.all(mask):
             self._check_partial(np.asarray(mask, bool))
         obs, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
-        lanes = np.arange(self.num_envs)
+        lanes = list(range(self.num_envs))
         if mask is None or self._obs is None or np.all(mask):
             self._obs, self._ended = copy_obs(obs), np.zeros(self.num_envs, bool)
             self._payer.forget()
         else:
-            lanes = np.flatnonzero(mask)
+            lanes = np.flatnonzero(mask).tolist()
             fresh = [lane_obs(obs, lane) for lane in lanes]
-            self._obs = with_rows(self._obs, lanes.tolist(), fresh)
+            self._obs = with_rows(self._obs, lanes, fresh)
             self._ended = self._ended & ~np.asarray(mask, bool)
-        check_first(self._obs, lanes, self._payer.steps)
+        check_first(self._obs, np.array(lanes, np.intp), self._payer.steps)
         return obs, info
 
     def _check_partial(self, mask: np.ndarray) -> None:
