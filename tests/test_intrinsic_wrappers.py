@@ -682,6 +682,8 @@ def test_a_weight_is_a_finite_number(coef: Any) -> None:
         IntrinsicWrapper(Walk(), Age(), coef=coef)
     with pytest.raises(ValueError, match=said):
         IntrinsicVectorWrapper(sync(), Age(), coef=coef)
+    with pytest.raises(ValueError, match=said):
+        IntrinsicVecEnv(DummyVecEnv([Walk]), Age(), coef=coef)
 
 
 class Unlearned:

@@ -17,7 +17,14 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from curiosity_rl.adapters.paying import Payer, check_recomputed, mixed, pay, set_up
+from curiosity_rl.adapters.paying import (
+    Payer,
+    check_coef,
+    check_recomputed,
+    mixed,
+    pay,
+    set_up,
+)
 from curiosity_rl.adapters.transitions import TransitionRecorder
 from curiosity_rl.protocols import IntrinsicReward, Transitions
 
@@ -69,9 +76,10 @@ class IntrinsicVecEnv(VecEnvWrapper):
             update_every: The reward learns after every so many steps, from all of them.
 
         Raises:
-            ValueError: If `update_every` is below 1.
+            ValueError: If `coef` is not finite, or `update_every` is below 1.
         """
         super().__init__(venv)
+        check_coef(coef)
         # Beside the chain of wrappers: SB3 expects those of an evaluation to match it.
         self.recorder = TransitionRecorder(venv)
         if reward is None:
