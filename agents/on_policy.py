@@ -14,7 +14,14 @@ from stable_baselines3.common.type_aliases import GymEnv
 from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
-from curiosity_rl.adapters.intrinsic import pay, set_up
+from curiosity_rl.adapters.arrays import map_obs
+from curiosity_rl.adapters.paying import (
+    NotFinite,
+    check_finite,
+    check_first,
+    pay,
+    set_up,
+)
 from curiosity_rl.adapters.transitions import TransitionRecorder
 from curiosity_rl.agents.two_streams import (
     TwoHeads,
@@ -35,13 +42,16 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
 
         A = extrinsic_coef * A_ext + coef * A_int
 
-    (Burda et al. 2019, "Exploration by Random Network Distillation", section 2.3).
+    (Burda et al. 2018, "Exploration by random Network Distillation", section 2.3).
     With `coef=0` or no reward this is the stock algorithm, bit for bit. The value loss
     is the sum of both heads' losses, each weighted by `vf_coef` as in the stock one.
 
-    The environment is wrapped in a `TransitionRecorder`, outermost, so the bonus sees
-    the observations that the policy sees (under `VecNormalize` the normalised ones).
-    Monitors stay inside: `rollout/ep_rew_mean` is extrinsic. When `learn` resets the
+    The bonus sees the observations that the policy sees (under `VecNormalize` the
+    normalised ones), through a `TransitionRecorder` that stands outside of the
+    environment while a rollout is collected, and only then: `get_env` returns what was
+    given, so evaluation by `EvalCallback` takes the wrappers of the stock algorithm.
+    `rollout/ep_rew_mean` is extrinsic. The reward's seed is the model's `seed` (0 if it
+    has none), not one of its own as at the other doors. When `learn` resets the
     environment in the middle of episodes, or goes on after a rollout that a callback
     broke off, the reward's `forget` is called: its memory of these episodes is void.
 
@@ -121,6 +131,8 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         self.episodic_intrinsic = episodic_intrinsic
         self.normalize_streams = normalize_streams
         self.two_heads = intrinsic is not None and coef != 0
+        self._recorder: TransitionRecorder | None = None
+        self._broken_off = False
         self._check()
         if _init_setup_model:
             self._setup_model()
@@ -166,30 +178,19 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         buffer.__class__ = two_streamed(type(buffer), self.streams)
         buffer.reset()
         buffer.add_stream = self._add_stream
-        self._record()
         if self.intrinsic is not None:
             seed = 0 if self.seed is None else self.seed
             set_up(self.intrinsic, self.observation_space, self.action_space, seed)
-
-    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
-        """Use another environment; see `BaseAlgorithm.set_env`."""
-        super().set_env(env, force_reset)
-        if self.two_heads:
-            self._record()
-
-    def _record(self) -> None:
-        if self.env is not None and not isinstance(self.env, TransitionRecorder):
-            self.env = TransitionRecorder(self.env)
 
     def _setup_learn(self, *args: Any, **kwargs: Any) -> tuple[int, BaseCallback]:
         before = self._last_obs
         found = super()._setup_learn(*args, **kwargs)
         if self.two_heads:
-            assert isinstance(self.env, TransitionRecorder)
-            broken_off = len(self.env) > 0
             forget = getattr(self.intrinsic, "forget", None)
-            if forget is not None and (broken_off or self._last_obs is not before):
+            unseen = self._broken_off or self._last_obs is not before
+            if forget is not None and unseen:
                 forget()
+            self._broken_off = False
         return found
 
     @property
@@ -206,8 +207,10 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         """Collect a rollout as SB3 does; the buffer adds the bonus at its end.
 
         Raises:
-            ValueError: If the model was loaded without its intrinsic reward, or if an
-                observation, a reward or the bonus is not finite.
+            ValueError: If the model was loaded without its intrinsic reward.
+            NotFinite: If an observation, a reward or the bonus is not finite; nothing
+                has learnt from this rollout then. Under `VecNormalize`, whose
+                statistics the lanes share, the lane named may not be the broken one.
         """
         if not self.two_heads:
             return super().collect_rollouts(
@@ -220,33 +223,44 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
                 "intrinsic=reward), go on without one by coef=0.0, or only predict "
                 "with it"
             )
-        assert isinstance(env, TransitionRecorder)
         assert isinstance(rollout_buffer, TwoStreams)
         rollout_buffer.hide_extrinsic = self._extrinsic_weight == 0
+        recorder = self._recorder_of(env)
+        starts = np.flatnonzero(np.asarray(self._last_episode_starts))
+        self._broken_off = True
+        try:
+            check_first(self._last_obs, starts, self._steps)
+            whole = super().collect_rollouts(
+                recorder, callback, rollout_buffer, n_rollout_steps
+            )
+            self._broken_off = not whole
+            return whole
+        except Exception as error:
+            try:
+                # Networks and worlds stumble over what the recorder holds, unchecked.
+                _check_recorded(recorder)
+                if not isinstance(error, NotFinite):
+                    present = map_obs(lambda array: array[None], recorder.obs)
+                    check_finite("obs", present, recorder.steps)
+                raise
+            except NotFinite as found:
+                if self._vec_normalize_env is None:
+                    raise
+                raise NotFinite(
+                    f"{found}. VecNormalize shares its statistics between the lanes, "
+                    "so a NaN of one lane is seen in all of them: look for the broken "
+                    "one inside of it"
+                ) from found
+
+    def _recorder_of(self, env: VecEnv) -> TransitionRecorder:
+        """Return an empty recorder around the environment."""
+        if self._recorder is None or self._recorder.venv is not env:
+            self._recorder = TransitionRecorder(env)
         # A callback may have broken the last rollout off, or a checkpoint may have set
         # the observations.
-        env.clear(self._last_obs)
-        try:
-            return super().collect_rollouts(
-                env, callback, rollout_buffer, n_rollout_steps
-            )
-        except Exception:
-            # Networks and worlds stumble over a NaN before `pay` can name it.
-            self._refuse_not_finite(env)
-            raise
-
-    def _refuse_not_finite(self, env: TransitionRecorder) -> None:
-        """Raise a ValueError that says where, if the lanes' observations are broken."""
-        lane = _broken_lane(env.obs)
-        if lane is None:
-            return
-        if len(env) and self.intrinsic is not None:
-            first_step = self._steps - len(env)
-            pay(self.intrinsic, env.drain(), first_step)
-        raise ValueError(
-            f"lane {lane}, step {self._steps}: obs is not finite as the world gave it; "
-            "nothing has learnt from it. Look for a division by zero in the world"
-        )
+        self._recorder.clear(self._last_obs)
+        self._recorder.steps = self._steps
+        return self._recorder
 
     @property
     def _steps(self) -> int:
@@ -254,8 +268,8 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
 
     def _add_stream(self, buffer: TwoStreams) -> None:
         """Pay the bonus of the rollout and add its advantages to the policy's."""
-        assert isinstance(self.env, TransitionRecorder)
-        batch = self.env.drain()
+        assert self._recorder is not None
+        batch = self._recorder.drain()
         bonus = self._pay(batch)
         self._log_bonus(bonus, batch.reward)
         lam = self.gae_lambda if self.gae_lambda_int is None else self.gae_lambda_int
@@ -339,7 +353,7 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         self.logger.record("train/value_loss", 2 * mean_loss)  # sum over the heads
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "intrinsic"]
+        return [*super()._excluded_save_params(), "intrinsic", "_recorder"]
 
 
 def _standardise(advantages: np.ndarray) -> np.ndarray:
@@ -354,10 +368,11 @@ def _at(obs: Any, pick: np.ndarray) -> Any:
     return obs[pick]
 
 
-def _broken_lane(obs: Any) -> int | None:
-    """Return the first lane whose observation `(N, ...)` is not finite."""
-    for values in obs.values() if isinstance(obs, dict) else (obs,):
-        rows = np.asarray(values).reshape(len(values), -1)
-        if rows.dtype.kind == "f" and not np.isfinite(rows).all():
-            return int(np.argmin(np.isfinite(rows).all(axis=1)))
-    return None
+def _check_recorded(recorder: TransitionRecorder) -> None:
+    """Raise `NotFinite`, if there is a reason, for the steps since the last drain."""
+    if not len(recorder):
+        return
+    first_step = recorder.steps - len(recorder)
+    batch = recorder.drain()
+    for field in ("obs", "next_obs", "reward"):
+        check_finite(field, getattr(batch, field), first_step)

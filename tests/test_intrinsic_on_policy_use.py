@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch as th
+from gymnasium import spaces
 from intrinsic_worlds import (
     ACTIONS,
     OURS,
@@ -22,9 +24,14 @@ from intrinsic_worlds import (
     world,
 )
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import DummyVecEnv, VecTransposeImage
+from stable_baselines3.common.vec_env import (
+    DummyVecEnv,
+    VecNormalize,
+    VecTransposeImage,
+)
 
 from curiosity_rl import checkpoint, make_reward
+from curiosity_rl.adapters.paying import NotFinite
 from curiosity_rl.agents import on_policy
 from curiosity_rl.protocols import Transitions
 
@@ -212,7 +219,7 @@ class BadBonus(Bonus):
     [
         ("obs", r"step 13: next_obs(\['a'\])?\[1\] is nan"),
         ("last", r"step 17: next_obs(\['a'\])?\[1\] is nan"),
-        ("reset", "step 9: obs is not finite"),
+        ("reset", r"step 9: first observation of an episode(\['a'\])?\[1\] is nan"),
         ("reward", "step 13: reward is inf"),
         ("bonus", "step 3: bonus of BadBonus is nan"),
     ],
@@ -243,17 +250,78 @@ def test_the_very_first_observation_is_not_finite(algo: str) -> None:
 
     venv = DummyVecEnv([Drift, Broken])
     model = build(algo, venv, intrinsic=Bonus(), batch_size=32)
-    with pytest.raises(ValueError, match="lane 1, step 0: obs"):
+    with pytest.raises(ValueError, match="lane 1, step 0: first observation"):
         model.learn(64)
 
 
-def test_errors_of_others_stay_theirs() -> None:
+def test_errors_of_others_stay_theirs_and_end_the_episode_memory() -> None:
     class Angry(BaseCallback):
         def _on_step(self) -> bool:
             raise RuntimeError("enough")
 
+    reward = Ages()
+    model = build("ppo", intrinsic=reward).learn(96)
     with pytest.raises(RuntimeError, match="enough"):
-        build("ppo", intrinsic=Bonus()).learn(96, Angry())
+        model.learn(96, Angry(), reset_num_timesteps=False)
+    model._setup_learn(96, None, False)
+    assert reward.forgot == 2
+    assert not reward.ages.any()
+
+
+class Clock(gym.Env):
+    """Shows the time; breaks from step `at` of episode 1 on, or as episode 2 begins."""
+
+    observation_space = spaces.Box(-100, 100, (1,), np.float32)
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, length: int, at: int = 0, start: float = 0.0) -> None:
+        self.length, self.at, self.start, self.episode = length, at, start, 0
+
+    def reset(self, *, seed: int | None = None, options: dict | None = None) -> Any:
+        super().reset(seed=seed)
+        self.t, self.episode = 0, self.episode + 1
+        return np.full(1, self.start if self.episode == 2 else 0, np.float32), {}
+
+    def step(self, action: Any) -> Any:
+        self.t += 1
+        seen = np.inf if self.at and self.t >= self.at else self.t
+        return np.full(1, seen, np.float32), 0.0, False, self.t == self.length, {}
+
+
+def test_the_first_of_many_broken_observations_is_named() -> None:
+    """An infinity that no network stumbles over: tanh makes a number of it."""
+    venv = DummyVecEnv([lambda: Clock(200), lambda: Clock(200, at=70)])
+    model = build("ppo", venv, intrinsic=Bonus(), n_steps=96, batch_size=32)
+    before = weights(model)
+    with pytest.raises(
+        NotFinite, match=r"lane 1, step (69: next_|70: )obs\[0\] is inf"
+    ):
+        model.learn(192)
+    assert all(map(th.equal, before, weights(model)))
+
+
+@EVERY
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_broken_start_at_the_end_of_a_rollout_changes_nothing(
+    algo: str, value: float
+) -> None:
+    """No transition of the rollout holds it: it follows upon the last one."""
+    venv = DummyVecEnv([lambda: Clock(64), lambda: Clock(64, start=value)])
+    reward = Bonus()
+    model = build(algo, venv, intrinsic=reward, n_steps=64, batch_size=32)
+    before = weights(model)
+    said = rf"lane 1, step 64: first observation of an episode\[0\] is {value}"
+    with pytest.raises(NotFinite, match=said):
+        model.learn(256)
+    assert all(map(th.equal, before, weights(model)))
+    assert reward.calls == [("setup", 4)]
+
+
+def test_under_vec_normalize_the_error_warns_that_all_lanes_look_broken() -> None:
+    lanes = DummyVecEnv([lambda: Breaks("nowhere"), lambda: Breaks("obs")])
+    model = build("ppo", VecNormalize(lanes), intrinsic=Bonus(), batch_size=32)
+    with pytest.raises(NotFinite, match="VecNormalize shares its statistics"):
+        model.learn(64)
 
 
 # --- spaces ---------------------------------------------------------------------------

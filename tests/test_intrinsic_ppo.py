@@ -22,7 +22,6 @@ from intrinsic_worlds import (
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecNormalize
 
-from curiosity_rl.adapters.transitions import TransitionRecorder
 from curiosity_rl.agents.ppo import IntrinsicPPO
 from curiosity_rl.agents.two_streams import gae, two_headed
 from curiosity_rl.protocols import Transitions
@@ -269,7 +268,7 @@ def test_vec_normalize_inside_keeps_monitor_extrinsic() -> None:
     venv = VecNormalize(world())
     model = IntrinsicPPO("MlpPolicy", venv, **SETTINGS, intrinsic=bonus)
     assert model.get_vec_normalize_env() is venv
-    assert isinstance(model.env, TransitionRecorder)
+    assert model.get_env() is venv
     model.learn(96)
     batch = bonus.batches[0]
     assert np.abs(batch.next_obs).max() < 5  # normalised: the clock reaches 9
