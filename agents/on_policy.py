@@ -42,7 +42,7 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
 
         A = extrinsic_coef * A_ext + coef * A_int
 
-    (Burda et al. 2018, "Exploration by random Network Distillation", section 2.3).
+    (Burda et al. 2018, "Exploration by random network distillation", section 2.3).
     With `coef=0` or no reward this is the stock algorithm, bit for bit. The value loss
     is the sum of both heads' losses, each weighted by `vf_coef` as in the stock one.
 

@@ -152,6 +152,7 @@ class IntrinsicVecEnv(VecEnvWrapper):
         """Restore what `state_dict` returned; the episodes go on without a reset."""
         self._payer.load_state_dict(state)
         self.recorder.clear(state["obs"])
+        self.recorder.steps = self._payer.steps
 
 
 class _Nothing:
