@@ -23,7 +23,8 @@ class WorldSpec:
     Attributes:
         world: `module:Class` of the world.
         kwargs: Settings that this id fixes; the user's override them.
-        max_episode_steps: Time limit (truncation); None where the world ends itself.
+        max_episode_steps: Time limit (truncation); None where the world ends itself, or
+            sets its own limit from its settings.
     """
 
     world: str
@@ -58,6 +59,7 @@ WORLDS: dict[str, WorldSpec] = {
     "river-swim-v0": WorldSpec(
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
     ),
+    "door-key-v0": WorldSpec("curiosity_rl.envs.grid.door_key:DoorKey"),
 }
 
 REWARDS: dict[str, str] = {
