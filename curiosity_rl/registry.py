@@ -60,6 +60,13 @@ WORLDS: dict[str, WorldSpec] = {
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
     ),
     "door-key-v0": WorldSpec("curiosity_rl.envs.grid.door_key:DoorKey"),
+    "empty-v0": WorldSpec("curiosity_rl.envs.grid.empty:Empty"),
+    "four-rooms-v0": WorldSpec("curiosity_rl.envs.grid.four_rooms:FourRooms"),
+    "key-corridor-v0": WorldSpec("curiosity_rl.envs.grid.key_corridor:KeyCorridor"),
+    "multi-room-v0": WorldSpec("curiosity_rl.envs.grid.multi_room:MultiRoom"),
+    "obstructed-maze-v0": WorldSpec(
+        "curiosity_rl.envs.grid.obstructed_maze:ObstructedMaze"
+    ),
 }
 
 REWARDS: dict[str, str] = {

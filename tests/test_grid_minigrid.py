@@ -28,6 +28,32 @@ ACTIONS = int(os.environ.get("GRID_ACTIONS", "200"))
 
 COUNTERPARTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"DoorKey-{s}x{s}-v0": ("door-key-v0", {"size": s}) for s in (5, 6, 8, 16)},
+    **{
+        f"Empty-{s}x{s}-v0": ("empty-v0", {"size": s, "random_start": False})
+        for s in (5, 6, 8, 16)
+    },
+    **{f"Empty-Random-{s}x{s}-v0": ("empty-v0", {"size": s}) for s in (5, 6)},
+    "FourRooms-v0": ("four-rooms-v0", {}),
+    "MultiRoom-N2-S4-v0": ("multi-room-v0", {"rooms": 2, "room_size": 4}),
+    "MultiRoom-N4-S5-v0": ("multi-room-v0", {"rooms": 6, "room_size": 5}),
+    "MultiRoom-N4-S5-v1": ("multi-room-v0", {}),
+    "MultiRoom-N6-v0": ("multi-room-v0", {"rooms": 6, "room_size": 10}),
+    **{
+        f"KeyCorridorS{s}R{r}-v0": ("key-corridor-v0", {"room_size": s, "rows": r})
+        for s, r in ((3, 1), (3, 2), (3, 3), (4, 3), (5, 3), (6, 3))
+    },
+    **{
+        f"ObstructedMaze-{m}-v0": ("obstructed-maze-v0", {"maze": m})
+        for m in ("1Dl", "1Dlh", "1Dlhb", "2Dl", "2Dlh")
+    },
+    **{
+        f"ObstructedMaze-{m}-v{v}": (
+            "obstructed-maze-v0",
+            {"maze": m, "covered_keys": v == 0},
+        )
+        for m in ("2Dlhb", "1Q", "2Q", "Full")
+        for v in (0, 1)
+    },
 }
 EVERY_ID = pytest.mark.parametrize("theirs", sorted(COUNTERPARTS))
 
