@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from curiosity_rl.envs.grid.cells import EMPTY, STONE, WALL
+from curiosity_rl.envs.grid.cells import EMPTY, KIND_BITS, STONE, WALL
 from curiosity_rl.envs.rng import STEP, mix
 from curiosity_rl.jit import kernel
 
@@ -36,74 +36,54 @@ def fill(i, state, params, x, y, width, height, cell):
 @kernel
 def room(i, state, params, x, y, width, height):
     """Build a room: a rectangle of walls, empty within."""
-    fill(i, state, params, x, y, width, height, STONE)
-    fill(i, state, params, x + 1, y + 1, width - 2, height - 2, EMPTY)
+    for row in range(height):
+        at = flat(params, x, y + row)
+        edge = row == 0 or row == height - 1
+        for column in range(width):
+            wall = edge or column == 0 or column == width - 1
+            state.cells[i, at + column] = STONE if wall else EMPTY
 
 
 @kernel
-def distance(params, a, b):
-    """Return the steps between two places, walls apart."""
-    ax, ay = (a - params.origin) % params.stride, (a - params.origin) // params.stride
-    bx, by = (b - params.origin) % params.stride, (b - params.origin) // params.stride
-    return abs(ax - bx) + abs(ay - by)
-
-
-@kernel
-def empty_place(i, state, params, x, y, width, height, avoid, gap):
+def empty_place(i, state, params, x, y, width, height, avoid, next_to):
     """Return an empty place of a rectangle, all equally likely; -1 if there is none.
 
-    Only places at least `gap` steps away from `avoid` count.
+    The place `avoid` does not count, nor, unless `next_to`, the four beside it.
     """
     count, chosen = 0, -1
-    for drawing in range(2):
-        left = -1
-        if drawing == 1:
-            if count == 0:
-                break
-            left = draw(i, state, 0, count)
-        for row in range(y, y + height):
-            for column in range(x, x + width):
-                at = flat(params, column, row)
-                if state.cells[i, at] == EMPTY and distance(params, at, avoid) >= gap:
-                    if drawing == 0:
-                        count += 1
-                    elif left == 0:
-                        chosen = at
-                        left -= 1
-                    else:
-                        left -= 1
+    for row in range(y, y + height):
+        for column in range(x, x + width):
+            at = flat(params, column, row)
+            away = abs(at - avoid)
+            beside = away == 1 or away == params.stride
+            if state.cells[i, at] == EMPTY and away > 0 and (next_to or not beside):
+                count += 1
+                if draw(i, state, 0, count) == 0:
+                    chosen = at
     return chosen
 
 
 @kernel
 def seat(i, state, params, x, y, width, height):
     """Put the agent on an empty place of a rectangle, under any heading."""
-    state.place[i] = empty_place(i, state, params, x, y, width, height, 0, 0)
+    state.place[i] = empty_place(i, state, params, x, y, width, height, 0, True)
     state.heading[i] = draw(i, state, 0, 4)
 
 
 @kernel
 def seat_unhindered(i, state, params, x, y, width, height):
     """Put the agent where it faces nothing or a wall: place and heading at random."""
-    count, left = 0, -1
-    for drawing in range(2):
-        if drawing == 1:
-            left = draw(i, state, 0, count)
-        for row in range(y, y + height):
-            for column in range(x, x + width):
-                at = flat(params, column, row)
-                if state.cells[i, at] != EMPTY:
-                    continue
-                for heading in range(4):
-                    front = state.cells[i, at + params.ahead[heading]]
-                    if front == EMPTY or front & 7 == WALL:
-                        if drawing == 0:
-                            count += 1
-                        else:
-                            if left == 0:
-                                state.place[i] = at
-                                state.heading[i] = heading
-                            left -= 1
+    count = 0
+    for row in range(y, y + height):
+        for column in range(x, x + width):
+            at = flat(params, column, row)
+            for heading in range(4):
+                front = state.cells[i, at + params.ahead[heading]] & KIND_BITS
+                if state.cells[i, at] == EMPTY and front in (EMPTY, WALL):
+                    count += 1
+                    if draw(i, state, 0, count) == 0:
+                        state.place[i] = at
+                        state.heading[i] = heading
 
 
 @kernel

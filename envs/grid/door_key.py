@@ -28,7 +28,7 @@ def build(lanes, state, params):
         door = building.flat(params, split, building.draw(i, state, 1, size - 2))
         state.cells[i, door] = LOCKED_DOOR
         key = building.empty_place(
-            i, state, params, 0, 0, split, size, state.place[i], 1
+            i, state, params, 0, 0, split, size, state.place[i], True
         )
         state.cells[i, key] = ITS_KEY
         building.begin(i, state)

@@ -31,7 +31,7 @@ def build(lanes, state, params):
             state.cells[i, gap] = EMPTY
         building.seat(i, state, params, 0, 0, size, size)
         goal = building.empty_place(
-            i, state, params, 0, 0, size, size, state.place[i], 1
+            i, state, params, 0, 0, size, size, state.place[i], True
         )
         state.cells[i, goal] = FINISH
         building.begin(i, state)

@@ -127,7 +127,7 @@ def build(lanes, state, params, largest, chains, rooms):
         k = rooms.shape[0] - 1
         x, y, width, height = rooms[k, 0], rooms[k, 1], rooms[k, 2], rooms[k, 3]
         goal = building.empty_place(
-            i, state, params, x, y, width, height, state.place[i], 1
+            i, state, params, x, y, width, height, state.place[i], True
         )
         state.cells[i, goal] = FINISH
         building.begin(i, state)

@@ -17,8 +17,6 @@ from curiosity_rl.envs.grid.building import (
 from curiosity_rl.envs.grid.cells import EMPTY
 from curiosity_rl.jit import kernel
 
-NEXT_TO = 2
-
 
 @kernel
 def lay_out(i, state, params, pitch, columns, rows):
@@ -60,7 +58,7 @@ def hang_door(i, state, params, pitch, column, row, side, door):
 def furnish(i, state, params, pitch, column, row, thing):
     """Put a thing anywhere in a room, but not next to the middle of the maze."""
     x, y, size = pitch * column, pitch * row, pitch + 1
-    place = empty_place(i, state, params, x, y, size, size, state.place[i], NEXT_TO)
+    place = empty_place(i, state, params, x, y, size, size, state.place[i], False)
     state.cells[i, place] = thing
 
 
