@@ -155,6 +155,15 @@ def plan(now: Scene) -> list[int] | None:
         return way
     if (way := go(now.every(c.BOX), TOGGLE)) is not None:
         return way
-    colours = {now.colour(at) for at in doors}
-    keys = [at for at in now.every(c.KEY) if now.colour(at) in colours]
-    return go(keys, PICK_UP)
+    return go([at for at in now.every(c.KEY) if of_use(now, at, doors)], PICK_UP)
+
+
+def of_use(now: Scene, key: Cell, doors: list[Cell]) -> bool:
+    """Tell whether to take a key: it is in the way, or its door can then be reached."""
+    codes = now.codes.copy()
+    codes[key[1], key[0]] = c.EMPTY
+    region = reach(now._replace(codes=codes))
+    if len(region) > len(reach(now)) + 1 or any(near in doors for near in around(key)):
+        return True
+    mine = [at for at in doors if now.colour(at) == now.colour(key)]
+    return any(near in region for at in mine for near in around(at))
