@@ -10,12 +10,17 @@ layouts of 1,000 actions each:
 
 from __future__ import annotations
 
+import ast
 import os
+import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from grid_counterparts import COUNTERPARTS, carry_over, minigrid, ours
 from grid_solver import plan, scene
+from gymnasium.envs.registration import registry
 
 LAYOUTS = int(os.environ.get("GRID_LAYOUTS", "4"))
 ACTIONS = int(os.environ.get("GRID_ACTIONS", "200"))
@@ -66,3 +71,22 @@ def test_first_views_are_equal(theirs: str):
         obs, _ = source.reset(seed=1000 + layout)
         carry_over(source, env)
         assert env._lanes.observe()[0].tobytes() == obs["image"].tobytes()
+
+
+def test_the_table_in_the_docs_names_every_counterpart():
+    """Its right column is code; each line of it makes the world of its left column."""
+    text = (Path(__file__).parents[1] / "docs" / "grid_worlds.md").read_text("utf-8")
+    lines = re.findall(r"\| `MiniGrid-(\S+)` \| `gym\.make\((.*)\)` \|", text)
+    found = {}
+    for theirs, code in lines:
+        call: Any = ast.parse(f"make({code})", mode="eval").body
+        settings = {k.arg: ast.literal_eval(k.value) for k in call.keywords}
+        found[theirs] = (ast.literal_eval(call.args[0]), settings)
+    assert found == COUNTERPARTS
+
+
+def test_every_id_of_these_families_has_a_counterpart():
+    minigrid("Empty-5x5-v0")
+    families = r"Empty|FourRooms|DoorKey|MultiRoom|KeyCorridor|ObstructedMaze"
+    ids = [re.fullmatch(rf"MiniGrid-((?:{families}).*)", name) for name in registry]
+    assert {match[1] for match in ids if match} == set(COUNTERPARTS)

@@ -67,7 +67,8 @@ def visible(i, state, corner, right, back):
         at = corner + row * back
         walls = 0
         for column in range(VIEW):
-            walls |= (int(state.cells[i, at + column * right]) >> OPAQUE_AT) << column
+            cell = int(state.cells[i, np.uint64(at + column * right)])
+            walls |= (cell >> OPAQUE_AT) << column
         clear = ROW & ~walls
         lit = lit_rightwards(seen, clear) & (ROW >> 1)
         beyond = lit | lit << 1
@@ -81,10 +82,16 @@ def visible(i, state, corner, right, back):
 
 
 @kernel
-def write(look, channel, at, looks, i, out):
+def write(look, channels, at, looks, i, out):
     """Write one look, all of its channels, from column `at` of row i."""
-    for c in range(channel):
-        out[i, at + c] = looks[look, c]
+    look = np.uint64(look)
+    if channels == 3:  # the common case, for the compiler to unroll
+        out[i, np.uint64(at)] = looks[look, 0]
+        out[i, np.uint64(at + 1)] = looks[look, 1]
+        out[i, np.uint64(at + 2)] = looks[look, 2]
+    else:
+        for c in range(channels):
+            out[i, np.uint64(at + c)] = looks[look, c]
 
 
 @kernel
@@ -103,7 +110,8 @@ def observe(i, state, params, out):
         at = 0
         for column in range(VIEW):
             for row in range(VIEW):
-                cell = int(state.cells[i, corner + column * right - row * ahead])
+                place = np.uint64(corner + column * right - row * ahead)
+                cell = int(state.cells[i, place])
                 look = (cell & LOOK_BITS) * (seen >> (VIEW * row + column) & 1)
                 if column == AGENT_COLUMN and row == LAST:
                     carrying = int(state.carrying[i])
