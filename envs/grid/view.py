@@ -25,6 +25,7 @@ ROW = (1 << VIEW) - 1
 AGENT_COLUMN = VIEW // 2
 OPAQUE_AT = 15
 CELLS = VIEW * VIEW
+AGENT = AGENT_COLUMN * VIEW + LAST
 with np.errstate(over="ignore"):
     PICTURE = np.uint64(CELLS) * STEP  # the stream's way from one picture to the next
 _HIGH = np.uint64(32)
@@ -63,12 +64,14 @@ def visible(i, state, corner, right, back):
     """
     found = 0
     seen = 1 << AGENT_COLUMN
+    start = corner + LAST * back
     for row in range(LAST, -1, -1):
-        at = corner + row * back
-        walls = 0
+        walls, at = 0, start
         for column in range(VIEW):
-            cell = int(state.cells[i, np.uint64(at + column * right)])
+            cell = int(state.cells[i, np.uint64(at)])
             walls |= (cell >> OPAQUE_AT) << column
+            at += right
+        start -= back
         clear = ROW & ~walls
         lit = lit_rightwards(seen, clear) & (ROW >> 1)
         beyond = lit | lit << 1
@@ -109,15 +112,17 @@ def observe(i, state, params, out):
             seen = visible(i, state, corner, right, -ahead)
         at = 0
         for column in range(VIEW):
-            for row in range(VIEW):
-                place = np.uint64(corner + column * right - row * ahead)
-                cell = int(state.cells[i, place])
-                look = (cell & LOOK_BITS) * (seen >> (VIEW * row + column) & 1)
-                if column == AGENT_COLUMN and row == LAST:
-                    carrying = int(state.carrying[i])
-                    look = EMPTY if carrying == 0 else carrying & LOOK_BITS
+            place = corner + column * right
+            lit = seen >> column
+            for _ in range(VIEW):
+                look = int(state.cells[i, np.uint64(place)]) & -(lit & 1) & LOOK_BITS
                 write(look, channels, at, params.looks, i, out)
+                place -= ahead
+                lit >>= VIEW
                 at += channels
+        carrying = int(state.carrying[i])
+        look = EMPTY if carrying == 0 else carrying & LOOK_BITS
+        write(look, channels, AGENT * channels, params.looks, i, out)
     if out.shape[1] > CELLS * channels:
         for heading in range(4):
             out[i, CELLS * channels + heading] = heading == state.heading[i]
