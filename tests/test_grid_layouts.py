@@ -63,6 +63,7 @@ def features(now: Scene) -> dict[str, Hashable]:
         found[f"{name} from agent"] = (first[0] - x, first[1] - y)
         codes = [int(now.codes[at[1], at[0]]) for at in places]
         found[f"{name} colours"] = tuple(code >> 3 & 7 for code in codes[:2])
+        found[f"{name} hues"] = len({code >> 3 & 7 for code in codes})
         found[f"{name} states"] = tuple(code >> 6 & 3 for code in codes)
         found[f"{name} targets"] = sum(bool(code & c.TARGET) for code in codes)
         held = [code >> c.CONTENT_AT & 7 for code in codes if code & c.HOLDS_KEY]
