@@ -163,7 +163,13 @@ def of_use(now: Scene, key: Cell, doors: list[Cell]) -> bool:
     codes = now.codes.copy()
     codes[key[1], key[0]] = c.EMPTY
     region = reach(now._replace(codes=codes))
-    if len(region) > len(reach(now)) + 1 or any(near in doors for near in around(key)):
+    before = reach(now)
+    if len(region) > len(before) + 1 or any(near in doors for near in around(key)):
         return True
+    for thing in now.every(c.BALL, c.BOX):
+        if not any(near in before for near in around(thing)) and any(
+            near in region for near in around(thing)
+        ):
+            return True
     mine = [at for at in doors if now.colour(at) == now.colour(key)]
     return any(near in region for at in mine for near in around(at))
