@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -731,6 +732,54 @@ def test_texts_are_refused_with_the_way_out(name: str) -> None:
     with pytest.raises(ValueError, match=f"Text observations .*{way_out}"):
         play(Mission())
     play(gym.wrappers.FilterObservation(Mission(), ["seen", "clock"]))
+
+
+@pytest.mark.filterwarnings("ignore:.*different from the unwrapped version")
+def test_gymnasium_makes_it_anew_from_its_spec() -> None:
+    reward = make_reward("count", scale=False)
+    still = IntrinsicWrapper(gym.make("MountainCar-v0"), EndBonus())
+    check_env(still, skip_render_check=True)  # it makes another one
+    world = gym.make("MountainCar-v0")
+    env = IntrinsicWrapper(world, reward, coef=0.5, extrinsic=False)
+    assert env.reward is reward
+    env.reset(seed=1)
+    env.step(0)
+    assert env.spec is not None
+    twins = [env.spec.make() for _ in range(2)]
+    for twin in twins:  # each counts for itself, from the beginning
+        assert isinstance(twin, IntrinsicWrapper)
+        twin.reset(seed=1)
+        assert twin.step(0)[1] == 0.5
+    assert len({id(each.get_wrapper_attr("reward")) for each in [env, *twins]}) == 3
+
+
+def wrapped_corridor() -> gym.Env:
+    return IntrinsicWrapper(Corridor(), EndBonus())
+
+
+def test_a_wrapper_that_a_world_makes_itself_is_no_stranger_to_its_spec() -> None:
+    name = "wrapped-corridor-v0"
+    gym.register(name, f"{__name__}:wrapped_corridor")
+    try:
+        spec = gym.make(name).spec
+        assert spec is not None
+        spec.make()
+    finally:
+        del gym.registry[name]
+
+
+def test_a_reward_that_cannot_be_copied_pays_all_the_same() -> None:
+    class Locked(Age):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lock = threading.Lock()
+
+    env = IntrinsicWrapper(gym.make("CartPole-v1"), Locked())
+    env.reset(seed=1)
+    assert env.step(0)[1] == 2
+    assert env.spec is not None
+    with pytest.raises(ValueError, match=r"Locked cannot be copied \(TypeError: "):
+        env.spec.make()
 
 
 def test_no_learning_library_is_needed() -> None:

@@ -51,7 +51,8 @@ class IntrinsicVecEnv(VecEnvWrapper):
     place of the reward; SB3 copies the statistics of `VecNormalize` layer by layer:
 
         train = VecNormalize(IntrinsicVecEnv(venv, reward))
-        test = VecNormalize(IntrinsicVecEnv(other, None), training=False)
+        test = VecNormalize(IntrinsicVecEnv(other, None))
+        test.training = test.norm_reward = False
         PPO("MlpPolicy", train).learn(10_000, EvalCallback(test))
     """
 

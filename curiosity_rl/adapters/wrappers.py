@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from curiosity_rl.adapters.arrays import copy_obs, lane_obs, map_obs, with_rows
@@ -22,7 +24,7 @@ from curiosity_rl.protocols import IntrinsicReward, Transitions
 from curiosity_rl.rewards.combinators import is_per_transition
 
 
-class IntrinsicWrapper(gym.Wrapper):
+class IntrinsicWrapper(gym.Wrapper, RecordConstructorArgs):
     """Pays `extrinsic * reward + coef * bonus` at every step of one environment.
 
     The bonus stands in `info["intrinsic_reward"]`, a float without its weight;
@@ -30,7 +32,8 @@ class IntrinsicWrapper(gym.Wrapper):
     `RecordEpisodeStatistics` inside, so that episode returns stay extrinsic. The reward
     gets batches of one lane, `(T, 1, ...)`.
 
-    A reset tells the reward to begin a new episode (its optional `forget`).
+    A reset tells the reward to begin a new episode (its optional `forget`). What
+    Gymnasium makes anew from `spec` has a copy of the reward as it was given.
     """
 
     def __init__(
@@ -57,6 +60,18 @@ class IntrinsicWrapper(gym.Wrapper):
             ValueError: If `reward` is no reward, `coef` is not finite or `update_every`
                 is below 1.
         """
+        given = reward if isinstance(reward, _Given) else _Given(reward)
+        if given is reward:
+            reward = given.fresh()
+        RecordConstructorArgs.__init__(
+            self,
+            _disable_deepcopy=True,
+            reward=given,
+            coef=coef,
+            extrinsic=extrinsic,
+            seed=seed,
+            update_every=update_every,
+        )
         super().__init__(env)
         check_coef(coef)
         self.coef, self.extrinsic = coef, extrinsic
@@ -303,6 +318,36 @@ class IntrinsicVectorWrapper(VectorWrapper):
         """Restore what `state_dict` returned; the episodes go on without a reset."""
         self._payer.load_state_dict(state)
         self._obs, self._ended = state["obs"], np.array(state["ended"])
+
+
+class _Given:
+    """A reward as it was before `setup`, of which each environment gets a copy.
+
+    Two are equal if they hold rewards of one type: Gymnasium compares the wrappers that
+    it made with those of the spec.
+    """
+
+    def __init__(self, reward: Any) -> None:
+        self._type = type(reward)
+        try:
+            self._kept = copy.deepcopy(reward)
+        except Exception as error:  # a foreign reward may hold anything
+            self._kept, self._why = None, f"{type(error).__name__}: {error}"
+
+    def fresh(self) -> Any:
+        """Return a copy."""
+        if self._kept is None:
+            raise ValueError(
+                f"{self._type.__name__} cannot be copied ({self._why}), so the "
+                "environment cannot be made anew from its spec; wrap the new one by "
+                "hand, with a reward of its own"
+            )
+        return copy.deepcopy(self._kept)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Given) and self._type is other._type
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _one_lane(obs: Any) -> Any:
