@@ -127,10 +127,10 @@ def _smallest_side(image: spaces.Space) -> int:
 
 def episode_limit(venv: VectorEnv) -> int | None:
     """Return the number of steps of the longest episode; None if there is no limit."""
-    budget = getattr(getattr(venv.unwrapped, "world", None), "budget", None)
-    if budget is not None:
-        return int(budget)
-    return venv.spec.max_episode_steps if venv.spec else None
+    world = getattr(venv.unwrapped, "world", None)
+    limits = [getattr(world, name, None) for name in ("budget", "max_steps")]
+    limits.append(venv.spec.max_episode_steps if venv.spec else None)
+    return min((int(limit) for limit in limits if limit is not None), default=None)
 
 
 @contextmanager

@@ -23,7 +23,8 @@ class WorldSpec:
     Attributes:
         world: `module:Class` of the world.
         kwargs: Settings that this id fixes; the user's override them.
-        max_episode_steps: Time limit (truncation); None where the world ends itself.
+        max_episode_steps: Time limit (truncation); None where the world ends itself, or
+            sets its own limit from its settings.
     """
 
     world: str
@@ -57,6 +58,14 @@ WORLDS: dict[str, WorldSpec] = {
     ),
     "river-swim-v0": WorldSpec(
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
+    ),
+    "door-key-v0": WorldSpec("curiosity_rl.envs.grid.door_key:DoorKey"),
+    "empty-v0": WorldSpec("curiosity_rl.envs.grid.empty:Empty"),
+    "four-rooms-v0": WorldSpec("curiosity_rl.envs.grid.four_rooms:FourRooms"),
+    "key-corridor-v0": WorldSpec("curiosity_rl.envs.grid.key_corridor:KeyCorridor"),
+    "multi-room-v0": WorldSpec("curiosity_rl.envs.grid.multi_room:MultiRoom"),
+    "obstructed-maze-v0": WorldSpec(
+        "curiosity_rl.envs.grid.obstructed_maze:ObstructedMaze"
     ),
 }
 

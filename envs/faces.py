@@ -82,7 +82,7 @@ class _Lanes:
         self.world.observe(self.state, self.all, out)
         return out
 
-    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def step(self, actions: Any) -> tuple[np.ndarray, ...]:
         if not self.seeded:
             raise gym.error.ResetNeeded("call reset before the first step")
         actions = np.asarray(actions)
@@ -105,7 +105,8 @@ class _Lanes:
                 )
             actions = actions.astype(np.int64, copy=False)
         out = self.empty()
-        return out, *self.world.step(self.state, actions, out)
+        reward, terminated = self.world.step(self.state, actions, out)
+        return out, reward, terminated, self.world.truncated(self.state)
 
     def get_state(self) -> dict[str, Any]:
         fields = {k: v.copy() for k, v in self.state._asdict().items()}
@@ -170,11 +171,11 @@ class SingleEnv(gym.Env[Any, Any]):
         return lanes.observe()[0], _first(info)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """Take one step; time limits are the business of `gymnasium.make`."""
+        """Take one step; time limits of ids are the business of `gymnasium.make`."""
         lanes = self._lanes
-        obs, reward, terminated = lanes.step(np.asarray(action)[None])
+        obs, reward, over, cut = lanes.step(np.asarray(action)[None])
         info = _first(self.world.step_info(lanes.state))
-        return obs[0], float(reward[0]), bool(terminated[0]), False, info
+        return obs[0], float(reward[0]), bool(over[0]), bool(cut[0]), info
 
     def coverage(self) -> int:
         """Return the flat index of the visited cell in `coverage_shape`."""
@@ -213,7 +214,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
     Args:
         world: `module:Class` of the world.
         num_envs: Number of lanes.
-        max_episode_steps: Time limit in steps; None for none.
+        max_episode_steps: Time limit in steps, beside the world's own; None for none.
         render_mode: `"rgb_array"` or None.
         settings: The world's own keyword arguments.
 
@@ -300,12 +301,10 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step all lanes; finished ones restart within the same step."""
         lanes = self._lanes
-        obs, reward, terminated = lanes.step(actions)
+        obs, reward, terminated, truncated = lanes.step(actions)
         self._elapsed += 1
-        if self.max_episode_steps is None:
-            truncated = np.zeros(self.num_envs, dtype=np.bool_)
-        else:
-            truncated = self._elapsed >= self.max_episode_steps
+        if self.max_episode_steps is not None:
+            truncated |= self._elapsed >= self.max_episode_steps
         step_info = self.world.step_info(lanes.state)
         done = np.flatnonzero(terminated | truncated)
         info: dict[str, Any] = {}

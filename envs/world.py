@@ -45,6 +45,14 @@ class World(Protocol):
         """
         ...
 
+    def truncated(self, state: Any) -> np.ndarray:
+        """Tell which episodes the world's own time limit ends, `(n,)` bool.
+
+        For limits that follow from settings; by default there is none, and the id's
+        `max_episode_steps` alone counts.
+        """
+        return np.zeros(len(state.rng), dtype=np.bool_)
+
     def observe(self, state: Any, lanes: np.ndarray, out: np.ndarray) -> None:
         """Write the observations of these lanes into the same rows of `out`."""
         ...

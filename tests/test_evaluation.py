@@ -211,6 +211,8 @@ def test_limits_of_worlds() -> None:
         ("tutor-v0", {}, 180),
         ("tutor-v0", {"budget": 7}, 7),
         ("CartPole-v1", {}, 500),
+        ("door-key-v0", {"size": 6}, 360),
+        ("door-key-v0", {"max_steps": 9}, 9),
     ):
         assert episode_limit(make_lanes(world, kwargs, 1)) == limit
 

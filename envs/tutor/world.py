@@ -13,6 +13,7 @@ from curiosity_rl.envs.tutor import curricula, populations, record
 from curiosity_rl.envs.tutor import state as st
 from curiosity_rl.envs.tutor.drawing import draw_student
 from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
+from curiosity_rl.envs.world import World
 from curiosity_rl.protocols import ActivityLayout
 from curiosity_rl.registry import unknown_name
 
@@ -26,7 +27,7 @@ REDRAWS, TRIAL_REDRAWS = 10_000, 1_000
 it (a student in some 200 draws) do not fail later: odds of e^-40 per episode."""
 
 
-class Tutor:
+class Tutor(World):
     """Teach one student per episode, then let the student sit an exam.
 
     ## Description

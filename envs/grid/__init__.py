@@ -1,0 +1,1 @@
+"""Grid worlds with MiniGrid's rules: one map of cells, one kernel, six families."""
