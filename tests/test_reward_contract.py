@@ -133,10 +133,11 @@ def assert_equal_states(one: Any, other: Any) -> None:
 
 
 @pytest.mark.parametrize("name", REWARDS)
-def test_docstring_says_formula_shapes_and_source(name: str) -> None:
+def test_docstring_says_formula_shapes_memory_and_source(name: str) -> None:
     text = load(REWARDS[name]).__doc__
     for word in ("Formula", "Shapes", "Source"):
         assert f"{word}:" in text, f"{name} has no {word}"
+    assert "Memory:" in text or "Stateless." in text, f"{name} states no bound"
 
 
 @pytest.mark.parametrize("name", REWARDS)

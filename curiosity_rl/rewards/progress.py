@@ -149,6 +149,7 @@ class SkillProgress:
 
     Shapes: `info[region]` `(T, N)` integers from 0, `info[signal]` `(T, N)`; mask
     `(T, N, A)`, looked up at the region (which then is the activity); bonus `(T, N)`.
+    Memory: 2h + 1 numbers per lane and region.
 
     Args:
         kind: See above.
