@@ -19,7 +19,7 @@ from curiosity_rl.rewards import make_reward
 
 STEPS, LANES = 64, 2
 SETTINGS: dict[str, Any] = {"n_steps": 16, "batch_size": 16, "device": "cpu"}
-LEARNING = {"hidden": 8, "batch_size": 16}
+LEARNING: dict[str, Any] = {"hidden": 8, "batch_size": 16}
 
 
 class Counted(gym.Env):
