@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv
@@ -13,6 +13,9 @@ from curiosity_rl.agents.tutors import Tutor, available_tutors, make_tutor
 from curiosity_rl.agents.worlds import episode_limit, make_lanes
 from curiosity_rl.protocols import ActivityLayout
 from curiosity_rl.seeding import lane_seeds, stream_seed
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 LANES = 4096
 """Most episodes that are played at the same time."""
@@ -91,26 +94,10 @@ Ticker = Callable[[str, float], None]
 """Called with a label and the share of all work that is done, 0 to 1."""
 
 
-class Learned(Protocol):
-    """What can act on observations: any Stable-Baselines3 algorithm."""
-
-    policy: Any
-
-    def predict(
-        self,
-        observation: Any,
-        state: Any = None,
-        episode_start: Any = None,
-        deterministic: bool = False,
-    ) -> tuple[np.ndarray, Any]:
-        """Return actions and the next recurrent state."""
-        ...
-
-
 def evaluate(
     env_id: str,
     env_kwargs: Mapping[str, Any],
-    model: Learned | None,
+    model: BaseAlgorithm | None,
     label: str = "trained",
     episodes: int = 2000,
     baselines: bool = True,
@@ -144,7 +131,7 @@ def evaluate(
 
         last = tutors.pop("omniscient", None)
         seed = stream_seed(0, "tutor")
-        tutors[label] = ModelTutor(model, seed=seed)  # type: ignore[arg-type]
+        tutors[label] = ModelTutor(model, seed=seed)
         if last is not None:
             tutors["omniscient"] = last
     return list(evaluate_tutors(env_id, env_kwargs, tutors, episodes, tick=tick))
@@ -205,7 +192,8 @@ def _teach(
     """Teach one episode per lane: passed, mastered, exercises, distractors `(n,)`."""
     budget = episode_limit(venv) or LONGEST
     lanes = np.arange(len(seeds))
-    obs, info = venv.reset(seed=seeds)  # type: ignore[arg-type]
+    given: Any = seeds  # vector worlds take a list
+    obs, info = venv.reset(seed=given)
     truth = info["truth"]
     goal, needed, distractor = (
         np.array(truth[key]) for key in ("goal", "needed", "distractor")
@@ -269,13 +257,13 @@ def evaluate_agents(
     Episodes of a world without a time limit are cut after `LONGEST` steps.
     """
     rows = []
-    seeds = lane_seeds(seed, "evaluation", episodes)
+    seeds: Any = lane_seeds(seed, "evaluation", episodes)  # vector worlds take a list
     for number, (label, agent) in enumerate(agents.items()):
         venv = make_lanes(env_id, env_kwargs, episodes)
         watch = _watch(tick, label, number, len(agents))
         limit = episode_limit(venv) or LONGEST
         venv.action_space.seed(stream_seed(seed, "tutor"))
-        obs, _ = venv.reset(seed=seeds)  # type: ignore[arg-type]
+        obs, _ = venv.reset(seed=seeds)
         returns, lengths = np.zeros(episodes), np.zeros(episodes, np.int64)
         playing, starts = np.ones(episodes, bool), np.ones(episodes, bool)
         for t in range(limit):
@@ -307,7 +295,7 @@ def _return_row(name: str, returns: np.ndarray, lengths: np.ndarray) -> ReturnRo
     return ReturnRow(name, n, mean, mean - half, mean + half, float(lengths.mean()))
 
 
-def _agent(model: Learned) -> Agent:
+def _agent(model: BaseAlgorithm) -> Agent:
     """Act as the model does, sampling without touching torch's global stream."""
     import torch as th
 

@@ -112,7 +112,7 @@ class Experiment:
             return evaluate(
                 config.env,
                 config.env_kwargs,
-                self.model,  # type: ignore[arg-type]
+                self.model,
                 self.label,
                 episodes,
                 baselines,

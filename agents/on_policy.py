@@ -169,7 +169,8 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
             super()._setup_model()
             return
         chosen = self.policy_class, self.rollout_buffer_class
-        self.policy_class = two_headed(self.policy_class, self.heads)  # type: ignore[arg-type]
+        policy: Any = self.policy_class  # a name has become a class by now
+        self.policy_class = two_headed(policy, self.heads)
         super()._setup_model()
         # `save` writes the user's classes: those can be imported anywhere.
         self.policy_class, self.rollout_buffer_class = chosen

@@ -241,7 +241,7 @@ class EquivariantPolicy(ActorCriticPolicy):
         self.action_net = nn.Identity()  # the net's output already is the logits
         self.optimizer = self.optimizer_class(
             self.parameters(),
-            lr=lr_schedule(1),  # type: ignore[call-arg]
+            lr=lr_schedule(1),  # type: ignore[call-arg]  # torch's base class has no lr
             **self.optimizer_kwargs,
         )
 

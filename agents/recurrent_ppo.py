@@ -27,6 +27,7 @@ class MaskedHeads(TwoHeads):
     them stay the same.
     """
 
+    # Besides the memory, `*memory` passes whatever sb3-contrib's `train` gives on.
     def evaluate_actions(  # type: ignore[override]
         self, obs: Any, actions: th.Tensor, *memory: Any
     ) -> tuple[th.Tensor, th.Tensor, th.Tensor | None]:

@@ -45,18 +45,21 @@ class TwoHeads(ActorCriticPolicy):
         # Forked, so that everything drawn after this is as without a second head.
         with th.random.fork_rng(devices=[]):
             intrinsic.apply(self._draw_anew)
-        self.value_net = ValueHeads(self.value_net, intrinsic)  # type: ignore[assignment]
+        heads: Any = ValueHeads(self.value_net, intrinsic)  # SB3 declares a Linear
+        self.value_net = heads
         self.optimizer = self.optimizer_class(
             self.parameters(),
-            lr=lr_schedule(1),  # type: ignore[call-arg]
+            lr=lr_schedule(1),  # type: ignore[call-arg]  # torch's base class has no lr
             **self.optimizer_kwargs,
         )
 
     def _draw_anew(self, module: nn.Module) -> None:
         if self.ortho_init and isinstance(module, nn.Linear | nn.Conv2d):
             self.init_weights(module, gain=1)
-        elif hasattr(module, "reset_parameters"):
-            module.reset_parameters()  # type: ignore[operator]
+        else:
+            reset: Any = getattr(module, "reset_parameters", None)
+            if reset is not None:
+                reset()
 
     def predict_values(self, obs: PyTorchObs, *memory: Any) -> th.Tensor:
         """Return the extrinsic values, `(B, 1)`."""

@@ -119,7 +119,10 @@ class ReadingTutor:
         return {}
 
     def choose(self, reading: Reading, notes: dict[str, np.ndarray]) -> np.ndarray:
-        """Return the activity of each lane, `(n,)`, and bring the notes up to date."""
+        """Return the activity of each lane, `(n,)`, and bring the notes up to date.
+
+        Every rule says this in its own way.
+        """
         raise NotImplementedError
 
 

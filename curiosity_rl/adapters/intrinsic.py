@@ -89,8 +89,8 @@ class IntrinsicVecEnv(VecEnvWrapper):
         self._payer = Payer(reward, update_every)
         inside = unwrap_vec_normalize(venv)
         if inside is not None:
-            refusal = _OriginalReward(self, inside)
-            inside.get_original_reward = refusal  # type: ignore[method-assign]
+            refusal: Any = _OriginalReward(self, inside)  # on this one object only
+            inside.get_original_reward = refusal
         set_up(reward, self.observation_space, self.action_space, seed)
 
     @property

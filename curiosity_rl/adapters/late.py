@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from curiosity_rl.adapters.arrays import join_obs
-from curiosity_rl.adapters.paying import Payer, pay
+from curiosity_rl.adapters.paying import Payer, check_given, join, pay
 from curiosity_rl.protocols import Transitions
-
-_FIELDS = ("obs", "action", "reward", "next_obs", "terminated", "truncated")
 
 
 class LatePayer(Payer):
@@ -32,33 +29,13 @@ class LatePayer(Payer):
         Raises:
             ValueError: See `paying.pay`.
         """
-        nothing = pay(_Nothing(), step, self.steps)[0]
+        check_given(step, self.steps)
         self.steps += 1
         self._collected.append(step)
         if len(self._collected) >= self.update_every:
             steps, self._collected = self._collected, []
-            parts: dict[str, Any] = {
-                name: join_obs([getattr(step, name) for step in steps])
-                for name in _FIELDS
-            }
-            batch = Transitions(**parts)
+            batch = replace(join(steps), info={})
             bonus = pay(self.reward, batch, self.steps - len(steps))
             self.bonus_mean = float(bonus.mean())
             self.metrics = {**self.metrics, **self.reward.update(batch)}
-        return nothing
-
-
-class _Nothing:
-    """Pays nothing, so that only what it is shown is checked."""
-
-    def compute(self, batch: Transitions) -> np.ndarray:
-        return np.zeros(batch.shape, np.float32)
-
-    def update(self, batch: Transitions) -> dict[str, float]:
-        return {}
-
-    def state_dict(self) -> dict[str, Any]:
-        return {}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        pass
+        return np.zeros(step.shape[1], np.float32)

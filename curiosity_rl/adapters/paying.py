@@ -77,8 +77,7 @@ def pay(reward: IntrinsicReward, batch: Transitions, first_step: int = 0) -> np.
             from it).
         ValueError: If the reward returns another shape.
     """
-    for field in ("obs", "next_obs", "reward"):
-        check_finite(field, getattr(batch, field), first_step, batch.lanes)
+    check_given(batch, first_step)
     with np.errstate(over="ignore"):  # what overflows is found below
         bonus = np.asarray(reward.compute(batch), np.float32)
     name = type(reward).__name__
@@ -102,6 +101,12 @@ def check_first(obs: Any, lanes: np.ndarray, step: int) -> None:
     """
     rows = map_obs(lambda array: array[lanes][None], obs)
     check_finite("first observation of an episode", rows, step, lanes)
+
+
+def check_given(batch: Transitions, first_step: int) -> None:
+    """Raise `NotFinite` if an observation or a reward of the world is not finite."""
+    for field in ("obs", "next_obs", "reward"):
+        check_finite(field, getattr(batch, field), first_step, batch.lanes)
 
 
 def check_finite(

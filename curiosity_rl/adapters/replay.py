@@ -130,6 +130,7 @@ class RelabelledReplay(ReplayBuffer):
             venv = venv.venv
         self._reporter = venv if hasattr(venv, "transition_info") else None
 
+    # SB3's own buffers disagree on the types of obs: arrays, or dicts of them.
     def add(  # type: ignore[override]
         self,
         obs: Any,
@@ -206,7 +207,8 @@ class RelabelledReplay(ReplayBuffer):
         if self.coef == 0:
             return self._paid(super()._get_samples(batch_inds, env=env), None)
         kept, watched = self.actions, Watched(self.actions)
-        self.actions = watched  # type: ignore[assignment]
+        stand_in: Any = watched  # not an array, but read like one
+        self.actions = stand_in
         try:
             samples = super()._get_samples(batch_inds, env=env)
         finally:
