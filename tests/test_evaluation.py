@@ -184,7 +184,7 @@ def test_returns_of_any_world_equal_single_episodes() -> None:
     assert row == evaluation._return_row("right", np.array(returns), lengths, fell)
 
 
-class Judged(gym.Env[np.ndarray, int]):
+class Judged(gym.Env[np.ndarray, Any]):
     """Ends after two steps; `told` says in the last info what to think of it."""
 
     observation_space = spaces.Box(0.0, 1.0, (1,), np.float32)
