@@ -270,6 +270,13 @@ def markdown(
     return "\n".join(lines) + "\n"
 
 
+def write(file: Path, text: str) -> None:
+    """Write a table, with the command that makes it."""
+    head = "Made by `python scripts/benchmark.py solving`; runs in `{}`.\n\n"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(head.format(file.with_suffix(".csv").name) + text, "utf-8")
+
+
 def _open(group: Sequence[Outcome]) -> bool:
     return not all(o.solved for o in group)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -33,6 +34,10 @@ def seconds(work: Callable[[], Any], repeat: int, rounds: int = ROUNDS) -> float
     return statistics.median(times)
 
 
+Mover = Callable[[np.ndarray], np.ndarray | None]
+"""Moves all lanes by these actions; returns which episodes ended, or None."""
+
+
 class Lanes:
     """A world's kernel with its lanes, random actions, and room for observations.
 
@@ -58,24 +63,43 @@ class Lanes:
         self.actions = random_actions(self.world.action_space, lanes)
         self.world.reset(self.state, self.all)
 
-    def turns(self, number: int) -> tuple[float, float]:
-        """Step all lanes with random actions; lanes that end begin anew.
+    def step(self, actions: np.ndarray) -> np.ndarray:
+        """Step all lanes and write their observations; return which ended."""
+        return self.world.step(self.state, actions, self.out)[1]
 
-        Returns:
-            CPU seconds of the steps, and of everything together.
+    def rules(self) -> Mover | None:
+        """Return what moves all lanes by the rules alone, if the world has such.
+
+        That is a kernel `move_all(actions, state, params, rewards, terminated)` in the
+        world's module.
         """
+        move_all = getattr(sys.modules[type(self.world).__module__], "move_all", None)
+        if move_all is None:
+            return None
+        params, state, rewards = self.world.params, self.state, np.zeros(len(self.all))
+        ended = np.zeros(len(self.all), dtype=np.bool_)
+
+        def move(actions: np.ndarray) -> np.ndarray:
+            move_all(actions, state, params, rewards, ended)
+            return ended
+
+        return move
+
+    def turns(self, number: int, move: Mover) -> float:
+        """Return the CPU seconds of so many moves; lanes that end begin anew, apart."""
         world, state, clock = self.world, self.state, time.process_time
-        stepping, start = 0.0, clock()
+        stepping = 0.0
         for turn in range(number):
             before = clock()
-            _, terminated = world.step(state, self.actions[turn % ACTIONS], self.out)
+            terminated = move(self.actions[turn % ACTIONS])
             stepping += clock() - before
-            ended = np.flatnonzero(terminated | world.truncated(state))
+            cut = world.truncated(state)
+            ended = np.flatnonzero(cut if terminated is None else cut | terminated)
             if self.limit is not None and (turn + 1) % self.limit == 0:
                 ended = self.all
             if ended.size:
                 world.reset(state, ended)
-        return stepping, clock() - start
+        return stepping
 
     def bytes_per_lane(self) -> tuple[int, int]:
         """Return the bytes of state that a lane takes: without its map, and the map."""
@@ -85,11 +109,18 @@ class Lanes:
         return sum(sizes.values()), a_map
 
 
-def kernel_seconds(lanes: Lanes, repeat: int) -> float:
-    """Return the median CPU seconds of a step with its observations, resets apart."""
-    lanes.turns(2)
+def kernel_seconds(lanes: Lanes, repeat: int, move: Mover | None = None) -> float:
+    """Return the median CPU seconds of a step with its observations, resets apart.
+
+    Args:
+        lanes: The lanes to step.
+        repeat: Steps of a round.
+        move: What to measure instead of a whole step, e.g. `lanes.rules()`.
+    """
+    moved = lanes.step if move is None else move
+    lanes.turns(2, moved)
     idle = clock_seconds()
-    times = [lanes.turns(repeat)[0] / repeat - idle for _ in range(ROUNDS)]
+    times = [lanes.turns(repeat, moved) / repeat - idle for _ in range(ROUNDS)]
     return statistics.median(times)
 
 
@@ -139,6 +170,12 @@ def copy_seconds(space: gym.Space, lanes: int, repeat: int) -> float:
     for array in arrays:
         array[...] = 0
     return seconds(lambda: [array.copy() for array in arrays], repeat)
+
+
+def draw_seconds(lanes: int, repeat: int) -> float:
+    """Return the median CPU seconds of drawing two numbers per lane: a floor."""
+    rng = np.random.default_rng(0)
+    return seconds(lambda: rng.random(2 * lanes), repeat)
 
 
 def random_actions(space: gym.Space, lanes: int) -> np.ndarray:
