@@ -71,12 +71,13 @@ class Lanes:
         """Return what moves all lanes by the rules alone, if the world has such.
 
         That is a kernel `move_all(actions, state, params, rewards, terminated)` in the
-        world's module.
+        world's module; `params` is what the world calls so, or its `goal`.
         """
         move_all = getattr(sys.modules[type(self.world).__module__], "move_all", None)
         if move_all is None:
             return None
-        params, state, rewards = self.world.params, self.state, np.zeros(len(self.all))
+        params = getattr(self.world, "params", getattr(self.world, "goal", None))
+        state, rewards = self.state, np.zeros(len(self.all))
         ended = np.zeros(len(self.all), dtype=np.bool_)
 
         def move(actions: np.ndarray) -> np.ndarray:
