@@ -264,7 +264,7 @@ def markdown(
     if fewest < FEW_SEEDS:
         lines += [
             "",
-            f"Only {fewest} seeds a row, fewer than {FEW_SEEDS}: medians and ranges "
+            f"Only {fewest} seeds in a row, fewer than {FEW_SEEDS}: medians and ranges "
             "describe these runs; they do not rank settings that lie close together.",
         ]
     return "\n".join(lines) + "\n"

@@ -262,7 +262,7 @@ def test_table_golden() -> None:
         "| a | success .9 | none | 1 of 5 | more than 500 (100 to more than 500) | "
         "more than 2.8 | 0.700 | 0.200 |  |"
     )
-    assert lines[5].startswith("Only 5 seeds a row, fewer than 10")
+    assert lines[5].startswith("Only 5 seeds in a row, fewer than 10")
     slower = [replace(o, seconds=o.seconds + 0.1) for o in group]
     assert "2.5 s: missed" in markdown(slower, {"a": task})
     many = [replace(OUTCOME, seed=seed) for seed in range(10)]
