@@ -366,8 +366,13 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
 
 
 def _first(info: dict[str, Any]) -> dict[str, Any]:
-    """Take the only lane out of a batched info."""
-    return {k: _first(v) if isinstance(v, dict) else v[0] for k, v in info.items()}
+    """Take the only lane out of a batched info.
+
+    Truth values become plain ones: Gymnasium's vector environments would collect those
+    of NumPy as objects.
+    """
+    lane = {k: _first(v) if isinstance(v, dict) else v[0] for k, v in info.items()}
+    return {k: bool(v) if isinstance(v, np.bool_) else v for k, v in lane.items()}
 
 
 def _rows(info: dict[str, Any], lanes: np.ndarray) -> dict[str, Any]:
