@@ -135,8 +135,8 @@ class NoisyCorridor(World):
     1 for going right in the last place, else 0. With `reward="none"` there is no door,
     and never a reward.
     ## End
-    Terminated at the door; truncated after 100 steps (`max_episode_steps`). A walker at
-    random finds the door in about one of 1,000 episodes.
+    Terminated at the door; truncated after 100 steps (`max_episode_steps`). Random
+    play finds the door in one of 1,200 episodes.
     ## Info
     `region`: number of the region whose rule drew the picture on the screen.
     ## Registered ids

@@ -83,7 +83,7 @@ def test_every_step_is_as_published(size: int, seed: int | None) -> None:
         obs, _ = env.reset(seed=1)
         diver.reset()
         np.testing.assert_array_equal(obs, diver.observation())
-        over, total = False, 0.0
+        over, total, info = False, 0.0, {}
         while not over:
             way = diver.right[diver.row, diver.column]
             action = int(way if rng.random() < chance else 1 - way)
@@ -125,6 +125,7 @@ def test_going_right_fails_once_in_size_and_is_paid_all_the_same() -> None:
     env = gym.make_vec("deep-sea-v0", lanes, size=size, stochastic=True)
     right = drawn(42, size)
     tried = failed = 0
+    ended = False
     before, bad = np.zeros((2, lanes), int), np.zeros(lanes, bool)
     for obs, action, reward, terminated, info in dive(env, lanes, 0.8, 3):
         row, column = divmod(obs.argmax(1), size)
