@@ -59,6 +59,10 @@ WORLDS: dict[str, WorldSpec] = {
     "river-swim-v0": WorldSpec(
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
     ),
+    "deep-sea-v0": WorldSpec("curiosity_rl.envs.deep_sea:DeepSea"),
+    "noisy-corridor-v0": WorldSpec(
+        "curiosity_rl.envs.noisy_corridor:NoisyCorridor", max_episode_steps=100
+    ),
     "door-key-v0": WorldSpec("curiosity_rl.envs.grid.door_key:DoorKey"),
     "empty-v0": WorldSpec("curiosity_rl.envs.grid.empty:Empty"),
     "four-rooms-v0": WorldSpec("curiosity_rl.envs.grid.four_rooms:FourRooms"),
