@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,7 @@ BINS = 4
 """Bins of coverage along each side of a cell."""
 LONGEST = 1_000_000
 GOAL_CELLS = ("marked", "free")
+Judge = Callable[..., np.ndarray]
 _NOWHERE = np.empty((0, 2), dtype=np.float32)
 
 
@@ -158,7 +160,19 @@ class PointMaze(World):
             return out["observation"], out["achieved_goal"], out["desired_goal"]
         return out, _NOWHERE, _NOWHERE
 
-    def compute_reward(
+    @property
+    def compute_reward(self) -> Judge:
+        """The reward of goals: `judge`, where goals are shown.
+
+        Raises:
+            AttributeError: In the flat form: who has this is taken for a world of
+                goals.
+        """
+        if not self.goal_conditioned:
+            raise AttributeError("compute_reward needs goal_conditioned=True")
+        return self.judge
+
+    def judge(
         self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any = None
     ) -> np.ndarray:
         """Return the reward of having reached one place when another was desired.
