@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from curiosity_rl.canvas import GOLD, INK, MUTED, PAPER, Canvas
 from curiosity_rl.envs.point_maze.rules import RADIUS, SUCCESS, Params, State
-from curiosity_rl.envs.rendering import GOLD, INK, MUTED, PAPER, Canvas
 
 TILE = 40
 AHEAD = 0.5
