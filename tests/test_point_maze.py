@@ -130,7 +130,7 @@ def forces(lanes: int, steps: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("goal_conditioned", [False, True])
 def test_plays_equal_the_slow_reference(maze: str, goal_conditioned: bool):
     """Bit for bit, over plays along walls, into corners and at full speed."""
-    lanes, steps = 24, 250
+    lanes, steps = 12, 250
     world, state = lanes_of(maze, lanes, 5, goal_conditioned=goal_conditioned)
     slow = [Slow(maze, *state.position[i]) for i in range(lanes)]
     out, top, stops, corners = out_for(world, lanes), 0.0, 0, 0
@@ -138,13 +138,13 @@ def test_plays_equal_the_slow_reference(maze: str, goal_conditioned: bool):
         rewards, terminated = world.step(state, action, out)
         seen = out["observation"] if goal_conditioned else out
         success = world.step_info(state)["is_success"]
-        for i, one in enumerate(slow):
-            at_goal = one.step(action[i])
-            np.testing.assert_array_equal(state.position[i], one.p)
-            np.testing.assert_array_equal(state.velocity[i], one.v)
-            np.testing.assert_array_equal(seen[i], one.observation())
-            if not goal_conditioned:
-                assert rewards[i] == terminated[i] == success[i] == at_goal
+        ends = [one.step(force) for one, force in zip(slow, action, strict=True)]
+        np.testing.assert_array_equal(state.position, [one.p for one in slow])
+        np.testing.assert_array_equal(state.velocity, [one.v for one in slow])
+        np.testing.assert_array_equal(seen, [one.observation() for one in slow])
+        if not goal_conditioned:
+            for told in (rewards, terminated, success):
+                np.testing.assert_array_equal(told, ends)
         assert terminated.dtype == np.bool_
         top = max(top, np.abs(state.velocity).max())
         still = state.velocity == 0
@@ -163,7 +163,7 @@ def test_plays_equal_the_slow_reference(maze: str, goal_conditioned: bool):
     moves=some.lists(some.tuples(*[some.floats(-1, 1, width=32)] * 2), max_size=60),
     repeat=some.integers(1, 15),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_no_play_leaves_the_free_cells(
     maze: str, seed: int, cell: int, place: Any, speed: Any, moves: Any, repeat: int
 ):
