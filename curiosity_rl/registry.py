@@ -71,6 +71,7 @@ WORLDS: dict[str, WorldSpec] = {
     "obstructed-maze-v0": WorldSpec(
         "curiosity_rl.envs.grid.obstructed_maze:ObstructedMaze"
     ),
+    "point-maze-v0": WorldSpec("curiosity_rl.envs.point_maze.world:PointMaze"),
 }
 
 REWARDS: dict[str, str] = {
