@@ -239,3 +239,14 @@ def succeeded(state, found):
     """Write which toys are in their goal zones."""
     for i in range(found.shape[0]):
         found[i] = arrived(i, state)
+
+
+@kernel
+def find_cells(state, found):
+    """Write the cells (map, y, x) of what the arms have in their power, flat."""
+    for i in range(found.shape[0]):
+        power = int(state.held[i]) + int(state.caught[i])
+        what = TOY if power == 2 else TIP if power == 1 else HAND
+        x = int((state.places[i, what, 0] + TABLE) * (CELLS / (2.0 * TABLE)))
+        y = int((state.places[i, what, 1] + TABLE) * (CELLS / (2.0 * TABLE)))
+        found[i] = (power * CELLS + y) * CELLS + x
