@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -18,6 +19,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import platformdirs
+from numba.core import event
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS: dict[str, Any] = {
@@ -63,6 +65,31 @@ def cache_dir() -> str:
         except OSError:
             continue
     return tempfile.mkdtemp(prefix=key)
+
+
+class _Announcement(event.Listener):
+    """Says, once, that time goes into compiling our kernels."""
+
+    def __init__(self) -> None:
+        self.made = False
+
+    def on_start(self, event: event.Event) -> None:
+        details: Any = event.data
+        module = details["dispatcher"].py_func.__module__
+        if module.startswith("curiosity_rl.") and not self.made:
+            self.made = True
+            print(
+                "curiosity_rl: compiling kernels for this machine; they are kept, so "
+                "this happens once and takes up to a minute",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+event.register("numba:compile", _Announcement())
 
 
 def kernel(function: F) -> F:

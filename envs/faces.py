@@ -5,8 +5,6 @@ They know nothing of any world; its rules stand once, in the world's kernel.
 
 from __future__ import annotations
 
-import inspect
-import json
 from typing import Any
 
 import gymnasium as gym
@@ -14,121 +12,14 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from curiosity_rl.envs.rng import lane_words
-from curiosity_rl.envs.world import World
-from curiosity_rl.registry import load, unknown_name
+from curiosity_rl.adapters.arrays import copy_obs, lane_obs
+from curiosity_rl.envs.lanes import Lanes
 
 METADATA: dict[str, Any] = {
     "render_modes": ["rgb_array"],
     "render_fps": 10,
     "autoreset_mode": AutoresetMode.SAME_STEP,
 }
-
-
-def make_world(world: str, settings: dict[str, Any]) -> World:
-    """Build a world from `module:Class` and its settings.
-
-    Raises:
-        ValueError: If a setting is unknown or not allowed.
-    """
-    cls = load(world)
-    known = inspect.signature(cls).parameters
-    for name in settings:
-        if name not in known:
-            raise ValueError(unknown_name(f"setting of {cls.__name__}", name, known))
-    return cls(**settings)
-
-
-def describe(world: str, settings: dict[str, Any]) -> str:
-    """Name a world and all of its settings, so that two can be compared."""
-    bound = inspect.signature(load(world)).bind(**settings)
-    bound.apply_defaults()
-    plain = json.dumps(
-        bound.arguments,
-        default=lambda x: x.item() if isinstance(x, np.generic) else repr(x),
-    )
-    return f"{world} {plain}"
-
-
-class _Lanes:
-    """A world and its lanes: what the two faces have in common."""
-
-    def __init__(self, world: str, lanes: int, settings: dict[str, Any]) -> None:
-        self.world = make_world(world, settings)
-        self.described = describe(world, settings)
-        self.state = self.world.allocate(lanes)
-        self.all = np.arange(lanes)
-        self.seeded = False
-        space = self.world.action_space
-        self._actions = int(space.n) if isinstance(space, gym.spaces.Discrete) else None
-
-    def seed(self, lanes: np.ndarray, seeds: Any) -> None:
-        for seed in seeds:
-            if not (isinstance(seed, int | np.integer) and 0 <= int(seed) < 2**64):
-                raise ValueError(
-                    f"got the seed {seed!r}; a seed is a whole number from 0 to "
-                    "2**64 - 1"
-                )
-        self.state.rng[lanes] = lane_words(np.array(seeds, dtype=np.uint64))
-        self.seeded = True
-
-    def empty(self) -> np.ndarray:
-        space = self.world.observation_space
-        assert space.shape is not None
-        return np.empty((len(self.all), *space.shape), dtype=space.dtype)
-
-    def observe(self) -> np.ndarray:
-        out = self.empty()
-        self.world.observe(self.state, self.all, out)
-        return out
-
-    def step(self, actions: Any) -> tuple[np.ndarray, ...]:
-        if not self.seeded:
-            raise gym.error.ResetNeeded("call reset before the first step")
-        actions = np.asarray(actions)
-        if actions.shape[:1] != self.all.shape:
-            raise ValueError(
-                f"got actions of shape {actions.shape} for {len(self.all)} lanes; "
-                "pass one action per lane"
-            )
-        if self._actions is not None:
-            if actions.ndim != 1 or actions.dtype.kind not in "iu":
-                raise ValueError(
-                    f"got actions of type {actions.dtype} and shape {actions.shape}; "
-                    f"pass whole numbers, {self.all.shape}"
-                )
-            if not (actions.min() >= 0 and actions.max() < self._actions):
-                raise ValueError(
-                    f"action {actions.min()} or {actions.max()} is not in "
-                    f"{self.world.action_space}; actions run from 0 to "
-                    f"{self._actions - 1}"
-                )
-            actions = actions.astype(np.int64, copy=False)
-        out = self.empty()
-        reward, terminated = self.world.step(self.state, actions, out)
-        return out, reward, terminated, self.world.truncated(self.state)
-
-    def get_state(self) -> dict[str, Any]:
-        fields = {k: v.copy() for k, v in self.state._asdict().items()}
-        return {"fields": fields, "seeded": self.seeded, "world": self.described}
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        if state.get("world") != self.described:
-            raise ValueError(
-                f"got a state of {state.get('world')}; this is {self.described}: "
-                "restore into a world with the same settings"
-            )
-        for name, array in self.state._asdict().items():
-            given = state["fields"].get(name)
-            if given is None or given.shape != array.shape:
-                shape = None if given is None else given.shape
-                raise ValueError(
-                    f"state field {name!r} has shape {shape}, this world needs "
-                    f"{array.shape}; restore into as many lanes, with the same settings"
-                )
-        for name, array in self.state._asdict().items():
-            array[...] = state["fields"][name]
-        self.seeded = state["seeded"]
 
 
 class SingleEnv(gym.Env[Any, Any]):
@@ -145,7 +36,7 @@ class SingleEnv(gym.Env[Any, Any]):
     def __init__(
         self, world: str, render_mode: str | None = None, **settings: Any
     ) -> None:
-        self._lanes = _Lanes(world, 1, settings)
+        self._lanes = Lanes(world, 1, settings)
         self.world = self._lanes.world
         self.observation_space = self.world.observation_space
         self.action_space = self.world.action_space
@@ -155,6 +46,11 @@ class SingleEnv(gym.Env[Any, Any]):
     def layout(self) -> Any:
         """The world's observation layout, where it has one."""
         return self.world.layout  # type: ignore[attr-defined]
+
+    @property
+    def compute_reward(self) -> Any:
+        """The reward of reaching one goal while another was set, where it has goals."""
+        return self.world.compute_reward  # type: ignore[attr-defined]
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -168,14 +64,19 @@ class SingleEnv(gym.Env[Any, Any]):
             lanes.seed(lanes.all, self.np_random.integers(2**63, size=1))
         self.world.reset(lanes.state, lanes.all)
         info = self.world.reset_info(lanes.state, lanes.all)
-        return lanes.observe()[0], _first(info)
+        return lane_obs(lanes.observe(), 0), _first(info)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one step; time limits of ids are the business of `gymnasium.make`."""
-        lanes = self._lanes
-        obs, reward, over, cut = lanes.step(np.asarray(action)[None])
-        info = _first(self.world.step_info(lanes.state))
-        return obs[0], float(reward[0]), bool(over[0]), bool(cut[0]), info
+        lanes, world = self._lanes, self.world
+        state = lanes.state
+        lanes.check_begun()
+        out = lanes.empty()
+        reward, over = world.step(state, lanes.actions.one(action), out)
+        cut = world.truncated(state)
+        info = _first(world.step_info(state))
+        obs = lane_obs(out, 0) if lanes.composed else out[0]
+        return obs, reward.item(), over.item(), cut.item(), info
 
     def coverage(self) -> int:
         """Return the flat index of the visited cell in `coverage_shape`."""
@@ -202,6 +103,7 @@ class SingleEnv(gym.Env[Any, Any]):
         """Draw the lane, `(height, width, 3)` uint8; None without a render mode."""
         if self.render_mode is None:
             return None
+        self._lanes.check_begun()
         return self.world.render(self._lanes.state, 0)
 
 
@@ -234,7 +136,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"got num_envs={num_envs}; at least 1 lane is needed")
-        self._lanes = _Lanes(world, num_envs, settings)
+        self._lanes = Lanes(world, num_envs, settings)
         self.world = self._lanes.world
         self.num_envs = num_envs
         self.max_episode_steps = max_episode_steps
@@ -249,6 +151,11 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
     def layout(self) -> Any:
         """The world's observation layout, where it has one."""
         return self.world.layout  # type: ignore[attr-defined]
+
+    @property
+    def compute_reward(self) -> Any:
+        """The reward of reaching one goal while another was set, where it has goals."""
+        return self.world.compute_reward  # type: ignore[attr-defined]
 
     def reset(
         self,
@@ -301,7 +208,12 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step all lanes; finished ones restart within the same step."""
         lanes = self._lanes
-        obs, reward, terminated, truncated = lanes.step(actions)
+        lanes.check_begun()
+        obs = lanes.empty()
+        reward, terminated = self.world.step(
+            lanes.state, lanes.actions.every(actions), obs
+        )
+        truncated = self.world.truncated(lanes.state)
         self._elapsed += 1
         if self.max_episode_steps is not None:
             truncated |= self._elapsed >= self.max_episode_steps
@@ -312,8 +224,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             _scatter(info, step_info, lanes.all, lanes.all)
             return obs, reward, terminated, truncated, info
         final = np.full(self.num_envs, None, dtype=object)
-        for lane in done:
-            final[lane] = obs[lane].copy()
+        for lane in done.tolist():
+            final[lane] = copy_obs(lane_obs(obs, lane))
         final_info: dict[str, Any] = {}
         _scatter(final_info, _rows(step_info, done), done, lanes.all)
         self._elapsed[done] = 0
@@ -360,6 +272,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         """Draw every lane; None without a render mode."""
         if self.render_mode is None:
             return None
+        self._lanes.check_begun()
         return tuple(
             self.world.render(self._lanes.state, lane) for lane in range(self.num_envs)
         )
@@ -367,7 +280,10 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
 
 def _first(info: dict[str, Any]) -> dict[str, Any]:
     """Take the only lane out of a batched info."""
-    return {k: _first(v) if isinstance(v, dict) else v[0] for k, v in info.items()}
+    found = {}
+    for key, value in info.items():
+        found[key] = _first(value) if type(value) is dict else value[0]
+    return found
 
 
 def _rows(info: dict[str, Any], lanes: np.ndarray) -> dict[str, Any]:

@@ -16,7 +16,8 @@ class World(Protocol):
     lane, so that a lane never depends on its neighbours or their number.
 
     Attributes:
-        observation_space: Space of one observation.
+        observation_space: Space of one observation: a Box, or a Dict of them; what
+            is written into `out` is then a dict of arrays with the same keys.
         action_space: Space of one action.
         reward_range: Smallest and largest reward of a step.
         coverage_shape: Shape of the table of cells that exploration can visit.
@@ -36,24 +37,29 @@ class World(Protocol):
         ...
 
     def step(
-        self, state: Any, actions: np.ndarray, out: np.ndarray
+        self, state: Any, actions: np.ndarray, out: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Advance all lanes and write their observations into `out`.
 
+        Args:
+            state: The lanes.
+            actions: Int64 `(n,)`, or float32 `(n, ...)` within the bounds.
+            out: Room for the observations, `(n, ...)`.
+
         Returns:
-            Rewards `(n,)` float64 and terminated `(n,)` bool.
+            Rewards `(n,)` float64 and terminated `(n,)` bool, fresh arrays.
         """
         ...
 
     def truncated(self, state: Any) -> np.ndarray:
         """Tell which episodes the world's own time limit ends, `(n,)` bool.
 
-        For limits that follow from settings; by default there is none, and the id's
-        `max_episode_steps` alone counts.
+        A fresh array. For limits that follow from settings; by default there is none,
+        and the id's `max_episode_steps` alone counts.
         """
         return np.zeros(len(state.rng), dtype=np.bool_)
 
-    def observe(self, state: Any, lanes: np.ndarray, out: np.ndarray) -> None:
+    def observe(self, state: Any, lanes: np.ndarray, out: Any) -> None:
         """Write the observations of these lanes into the same rows of `out`."""
         ...
 

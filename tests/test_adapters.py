@@ -128,6 +128,10 @@ def test_attributes_and_methods_reach_the_vector_env() -> None:
     venv.reset()
     venv.step(np.zeros(3, np.int64))
     assert venv.env_method("coverage") == [1, 1, 1]
+    venv.venv.scaled = lambda rows: 2 * rows  # type: ignore[attr-defined]
+    for given in (np.arange(3), np.arange(5)):  # an answer about what was given
+        (whole,) = venv.env_method("scaled", given, indices=0)
+        np.testing.assert_array_equal(whole, 2 * given)
     venv.set_attr("layout", "another")
     assert venv.get_attr("layout") == ["another"] * 3
     with pytest.raises(ValueError, match="without indices"):

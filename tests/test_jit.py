@@ -165,3 +165,30 @@ def test_kernels_load_from_the_cache_in_another_process():
         for _ in range(2)
     ]
     assert hits[1] == "1"
+
+
+def test_compiling_is_announced_once_and_only_when_it_happens(tmp_path: Path):
+    code = """
+import numba, gymnasium as gym, curiosity_rl
+numba.njit(lambda x: x + 1)(1)  # the user's own: none of our business
+print("ready")
+env = gym.make("river-swim-v0")
+env.reset(seed=0)
+env.step(1)
+"""
+    places = ("XDG_CACHE_HOME", "LOCALAPPDATA", "HOME")
+    settings = {**os.environ, **{name: str(tmp_path) for name in places}}
+
+    def run() -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=PACKAGE.parent,
+            env=settings,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stderr
+
+    assert run().count("compiling kernels for this machine") == 1
+    assert run() == ""

@@ -14,6 +14,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from curiosity_rl.adapters.arrays import map_obs
 from curiosity_rl.registry import WORLDS, load
 
 EVERY_WORLD = pytest.mark.parametrize("name", sorted(WORLDS))
@@ -45,6 +46,17 @@ def actions_for(name: str, steps: int, lanes: int = LANES, seed: int = 0) -> Any
         space.seed(1000 * seed + lane)
         rows.append([space.sample() for _ in range(steps)])
     return np.array(rows).swapaxes(0, 1)
+
+
+def rows(obs: Any, chosen: Any) -> Any:
+    """Take some lanes, or one, of observations."""
+    return map_obs(lambda part: part[chosen], obs)
+
+
+def numbers(obs: Any) -> np.ndarray:
+    """Write an observation as one row of numbers."""
+    parts = arrays_in(obs)
+    return np.concatenate([np.ravel(part).astype(float) for part in parts])
 
 
 def is_objects(x: Any) -> bool:

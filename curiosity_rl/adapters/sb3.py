@@ -234,7 +234,8 @@ class VectorEnvAdapter(VecEnv):
     ) -> list[Any]:
         """Call a method of the vector environment once.
 
-        An array with one row per lane is given out by lane; anything else as it is.
+        What is asked without arguments and answered by an array with one row per lane
+        is given out by lane; anything else (`compute_reward` of some goals) as it is.
         """
         lanes = list(self._get_indices(indices))
         inner = self.venv.unwrapped
@@ -245,7 +246,9 @@ class VectorEnvAdapter(VecEnv):
             return [values[lane] for lane in lanes]
         else:
             result = getattr(inner, method_name)(*method_args, **method_kwargs)
-        if isinstance(result, np.ndarray) and result.shape[:1] == (self.num_envs,):
+        asked_alone = not method_args and not method_kwargs
+        by_lane = asked_alone and isinstance(result, np.ndarray)
+        if by_lane and result.shape[:1] == (self.num_envs,):
             return [result[lane] for lane in lanes]
         return [result] * len(lanes)
 

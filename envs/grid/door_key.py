@@ -9,7 +9,8 @@ import numpy as np
 from curiosity_rl.envs.grid import building
 from curiosity_rl.envs.grid.cells import DOOR, FINISH, KEY, LOCKED, STONE, YELLOW, cell
 from curiosity_rl.envs.grid.state import State
-from curiosity_rl.envs.grid.world import GridWorld, whole
+from curiosity_rl.envs.grid.world import GridWorld
+from curiosity_rl.envs.settings import whole
 from curiosity_rl.jit import kernel
 
 LOCKED_DOOR, ITS_KEY = cell(DOOR, YELLOW, LOCKED), cell(KEY, YELLOW)

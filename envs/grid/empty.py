@@ -9,7 +9,8 @@ import numpy as np
 from curiosity_rl.envs.grid import building
 from curiosity_rl.envs.grid.cells import FINISH
 from curiosity_rl.envs.grid.state import State
-from curiosity_rl.envs.grid.world import GridWorld, flag, whole
+from curiosity_rl.envs.grid.world import GridWorld
+from curiosity_rl.envs.settings import flag, whole
 from curiosity_rl.jit import kernel
 
 

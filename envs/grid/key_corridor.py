@@ -20,7 +20,8 @@ from curiosity_rl.envs.grid.cells import (
     cell,
 )
 from curiosity_rl.envs.grid.state import State
-from curiosity_rl.envs.grid.world import GridWorld, whole
+from curiosity_rl.envs.grid.world import GridWorld
+from curiosity_rl.envs.settings import whole
 from curiosity_rl.jit import kernel
 
 COLUMNS, SIDES, REACHED = 3, 4, 4

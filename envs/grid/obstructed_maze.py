@@ -26,7 +26,8 @@ from curiosity_rl.envs.grid.cells import (
     cell,
 )
 from curiosity_rl.envs.grid.state import State
-from curiosity_rl.envs.grid.world import GridWorld, flag, whole
+from curiosity_rl.envs.grid.world import GridWorld
+from curiosity_rl.envs.settings import flag, whole
 from curiosity_rl.jit import kernel
 from curiosity_rl.registry import unknown_name
 

@@ -18,12 +18,14 @@ from curiosity_rl.envs.grid.cells import (
     OPAQUE,
     TARGET,
 )
+from curiosity_rl.envs.grid.state import Params, State
 from curiosity_rl.envs.grid.view import PICTURE, observe
 from curiosity_rl.jit import kernel
 
 LEFT, RIGHT, FORWARD, PICK_UP, DROP, TOGGLE, DONE, WATCH = range(8)
 COLOUR_BITS = 0b111
 DOOR_BITS = 0b11 << DOOR_AT
+FIELDS = len(State._fields)
 
 
 @kernel
@@ -87,8 +89,13 @@ def act(i, action, state, params):
 
 
 @kernel
-def step_all(actions, state, params, rewards, terminated, out):
-    """Move every agent and write what it then sees."""
+def step_all(actions, rewards, terminated, out, *fields):
+    """Move every agent and write what it then sees.
+
+    `fields` are those of the state and the settings: numba takes arrays from Python
+    at half the cost of tuples of them, and that is most of what one lane's step costs.
+    """
+    state, params = State(*fields[:FIELDS]), Params(*fields[FIELDS:])
     for i in range(actions.shape[0]):
         rewards[i], terminated[i] = act(i, actions[i], state, params)
         observe(i, state, params, out)

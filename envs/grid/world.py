@@ -12,8 +12,8 @@ from curiosity_rl.envs.grid import cells
 from curiosity_rl.envs.grid.picture import draw_map
 from curiosity_rl.envs.grid.rules import observe_lanes, step_all
 from curiosity_rl.envs.grid.state import VIEW, State, allocate, geometry
+from curiosity_rl.envs.settings import choice, flag, whole
 from curiosity_rl.envs.world import World
-from curiosity_rl.registry import unknown_name
 
 OBSERVATIONS = ("flat", "image", "onehot")
 LONGEST = 1_000_000
@@ -70,7 +70,7 @@ class GridWorld(World):
     ) -> None:
         self.max_steps = whole("max_steps", max_steps, 1, LONGEST)
         heading = 4 if flag("direction", direction) else 0
-        if obs == "image":
+        if choice("obs", obs, OBSERVATIONS) == "image":
             if heading:
                 raise ValueError(
                     "got direction=True with obs='image', which has no room for it; "
@@ -78,17 +78,16 @@ class GridWorld(World):
                 )
             looks = cells.triples()
             self.observation_space = Box(0, 255, (VIEW, VIEW, 3), np.uint8)
-        elif obs in OBSERVATIONS:
+        else:
             one_hot = obs == "onehot"
             looks = cells.one_hot() if one_hot else cells.triples() / cells.SCALE
             looks = np.minimum(looks, 1.0, dtype=np.float32)
             shape = (VIEW * VIEW * looks.shape[1] + heading,)
             self.observation_space = Box(0.0, 1.0, shape, np.float32)
-        else:
-            raise ValueError(unknown_name("obs", str(obs), OBSERVATIONS))
         self.action_space = Discrete(8 if flag("noisy_tv", noisy_tv) else 7)
         self.params = geometry(width, height, self.max_steps, see_through, looks)
         self.coverage_shape = (height, width)
+        self._limit = np.array(self.max_steps)  # compares faster than an int
 
     def allocate(self, lanes: int) -> State:
         return allocate(lanes, self.params)
@@ -101,14 +100,14 @@ class GridWorld(World):
         """Draw new maps and agents into these lanes."""
 
     def step(self, state: State, actions: np.ndarray, out: np.ndarray) -> Any:
-        rewards = np.empty(len(actions))
-        terminated = np.empty(len(actions), dtype=np.bool_)
-        rows = out.reshape(len(out), -1)
-        step_all(actions, state, self.params, rewards, terminated, rows)
+        lanes = len(actions)
+        rewards, terminated = np.empty(lanes), np.empty(lanes, np.bool_)
+        rows = out if out.ndim == 2 else out.reshape(lanes, -1)
+        step_all(actions, rewards, terminated, rows, *state, *self.params)
         return rewards, terminated
 
     def truncated(self, state: State) -> np.ndarray:
-        return state.elapsed >= self.max_steps
+        return state.elapsed >= self._limit
 
     def observe(self, state: State, lanes: np.ndarray, out: np.ndarray) -> None:
         observe_lanes(lanes, state, self.params, out.reshape(len(out), -1))
@@ -126,28 +125,3 @@ class GridWorld(World):
 
     def render(self, state: State, lane: int) -> np.ndarray:
         return draw_map(state, lane, self.params)
-
-
-def whole(name: str, value: Any, low: int, high: int) -> int:
-    """Return a setting that is a whole number.
-
-    Raises:
-        ValueError: If it is none, or out of bounds.
-    """
-    number = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not number or not low <= value <= high:
-        raise ValueError(
-            f"got {name}={value!r}; it is a whole number from {low} to {high}"
-        )
-    return int(value)
-
-
-def flag(name: str, value: Any) -> bool:
-    """Return a setting that is True or False.
-
-    Raises:
-        ValueError: If it is neither.
-    """
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"got {name}={value!r}; it is True or False")
-    return bool(value)
