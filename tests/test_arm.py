@@ -15,7 +15,7 @@ import curiosity_rl  # noqa: F401  registers the world
 from curiosity_rl.envs.arm.rules import MOVED
 from curiosity_rl.envs.arm.world import Arm
 
-ZONE_MIDDLE = (math.cos(0.7), math.sin(0.7))
+ZONE_MIDDLE = (math.cos(1.2), math.sin(1.2))
 
 
 def arms(lanes: int, **settings: Any) -> Any:

@@ -68,7 +68,7 @@ class Arm(World):
 
     ## Reward
     1 when the toy is in the goal zone, within .2 of its middle, else 0. The middle is
-    at distance 1, angle .7, or with `goals` at `desired_goal`: `compute_reward` is the
+    at distance 1, angle 1.2, or with `goals` at `desired_goal`: `compute_reward` is the
     same rule, batched, and equal to the bit. With `reward="none"` always 0.
 
     ## End
