@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from curiosity_rl.envs.rendering import GOLD, INK, Canvas, ramp
+from curiosity_rl.canvas import GOLD, INK, Canvas, ramp
 from curiosity_rl.envs.rng import STEP, uniform
 from curiosity_rl.envs.world import World
 from curiosity_rl.jit import kernel

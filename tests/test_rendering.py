@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from curiosity_rl.envs.rendering import (
-    GOLD,
-    INK,
-    Canvas,
-    draw_graph,
-    layered_positions,
-    ramp,
-)
+from curiosity_rl.canvas import GOLD, INK, Canvas, ramp
+from curiosity_rl.envs.rendering import draw_graph, layered_positions
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 

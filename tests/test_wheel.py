@@ -132,6 +132,23 @@ env.step(0)
 assert gym.make("tutor-v0").observation_space == env.observation_space
 """
 
+GRIDS = """
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.env_checker import check_env as sb3_check_env
+
+settings = {"rows": 2, "obs": "image"}
+one = gym.make("curiosity_rl:key-corridor-v0", **settings)
+check_env(one.unwrapped)
+sb3_check_env(one)
+many = gym.make_vec("key-corridor-v0", 8, **settings)
+obs, _ = many.reset(seed=3)
+assert np.array_equal(obs[1], one.reset(seed=4)[0])
+obs = many.step(np.full(8, 2))[0]
+assert np.array_equal(obs[1], one.step(2)[0])
+"""
+
 LEARNS = """
 import stable_baselines3
 import curiosity_rl
@@ -165,6 +182,7 @@ if __name__ == "__main__":
     [
         pytest.param(IMPORTED, id="import"),
         pytest.param(BY_MODULE, id="module-form"),
+        pytest.param(GRIDS, id="grids"),
         pytest.param(LEARNS, id="sb3"),
         pytest.param(SPAWNS, id="spawn"),
     ],

@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Image
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.replay import RelabelledReplay
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
+from curiosity_rl.tracking.pictures import visit_map
 from curiosity_rl.tracking.progress import Progress
 
 EPISODES = 500
@@ -25,6 +27,8 @@ SAMPLE_EVERY = 5
 """Steps between two looks at the coverage of all lanes."""
 MOST_CELLS = 10_000_000
 """Largest coverage table that is counted."""
+MAPS = 20
+"""Maps of visits that are drawn in a run."""
 
 
 class TrackingCallback(BaseCallback):
@@ -34,7 +38,8 @@ class TrackingCallback(BaseCallback):
     over the last `EPISODES` training episodes; an episode that was cut short does not
     count); `coverage/cells` (cells seen; every `SAMPLE_EVERY`-th step is looked at),
     `coverage/share` (of the table),
-    `coverage/entropy` (of the visits so far, in bits); `time/steps_per_second` since
+    `coverage/entropy` (of the visits so far, in bits), `coverage/visits` (a map of
+    them, `MAPS` times in a run and at its end); `time/steps_per_second` since
     the last rollout; and where the bonus is added by a wrapper or a replay buffer
     `rollout/intrinsic_reward_mean` and `intrinsic/...`.
     """
@@ -47,6 +52,7 @@ class TrackingCallback(BaseCallback):
         self._exams: deque[tuple[bool, float, int]] = deque(maxlen=EPISODES)
         self._bonus: list[float] = []
         self._steps, self._clock = 0, 0.0
+        self._next_map, self._last_map = 0, -1
 
     def _on_training_start(self) -> None:
         adapter, self._door = _find(self.training_env)
@@ -57,7 +63,7 @@ class TrackingCallback(BaseCallback):
         if world is not None and hasattr(world, "coverage"):
             cells = int(np.prod(world.coverage_shape))  # type: ignore[attr-defined]
             if cells <= MOST_CELLS:
-                self._world = world
+                self._world, self._next_map = world, self.num_timesteps
                 if self.visits is None:
                     self.visits = np.zeros(cells, np.int64)
         self._steps, self._clock = self.num_timesteps, time.monotonic()
@@ -98,6 +104,9 @@ class TrackingCallback(BaseCallback):
             record("coverage/cells", len(seen))
             record("coverage/share", len(seen) / len(self.visits))
             record("coverage/entropy", float(-(share * np.log2(share)).sum()))
+            if self.num_timesteps >= self._next_map:
+                self._next_map += max(self.locals["total_timesteps"] // MAPS, 1)
+                self._draw()
         if self._door is not None and self._bonus:
             record("rollout/intrinsic_reward_mean", float(np.mean(self._bonus)))
             self._bonus.clear()
@@ -108,6 +117,19 @@ class TrackingCallback(BaseCallback):
             speed = (self.num_timesteps - self._steps) / (now - self._clock)
             record("time/steps_per_second", speed)
         self._steps, self._clock = self.num_timesteps, now
+
+    def _on_training_end(self) -> None:
+        visited = self.visits is not None and self.visits.any()
+        if visited and self._last_map < self.num_timesteps:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Log the map of visits; formats other than TensorBoard have no pictures."""
+        assert self.visits is not None
+        self._last_map = self.num_timesteps
+        picture = visit_map(self.visits.reshape(self._world.coverage_shape))
+        others = ("stdout", "log", "json", "csv")
+        self.logger.record("coverage/visits", Image(picture, "HWC"), exclude=others)
 
     @property
     def pass_rate(self) -> float | None:

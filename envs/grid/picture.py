@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from curiosity_rl.canvas import INK, PAPER, Canvas
 from curiosity_rl.envs.grid import cells
 from curiosity_rl.envs.grid.state import Params, State, inner_map
-from curiosity_rl.envs.rendering import INK, PAPER, Canvas
 
 TILE = 24
 PALETTE = (

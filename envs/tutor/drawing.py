@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from curiosity_rl.envs.rendering import MUTED, draw_graph, layered_positions, ramp
+from curiosity_rl.canvas import MUTED, ramp
+from curiosity_rl.envs.rendering import draw_graph, layered_positions
 from curiosity_rl.envs.tutor.state import Params, State, unpack
 
 KNOWN_SHADE, UNKNOWN_SHADE = 0.85, 0.05

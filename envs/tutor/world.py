@@ -9,13 +9,13 @@ from typing import Any, Literal
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from curiosity_rl.envs.settings import choice, flag, real, whole
 from curiosity_rl.envs.tutor import curricula, populations, record
 from curiosity_rl.envs.tutor import state as st
 from curiosity_rl.envs.tutor.drawing import draw_student
 from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
 from curiosity_rl.envs.world import World
 from curiosity_rl.protocols import ActivityLayout
-from curiosity_rl.registry import unknown_name
 
 GATINGS = {"hard": st.HARD, "soft": st.SOFT, "additive": st.ADDITIVE}
 GRAPHS = {"none": st.NONE, "true": st.TRUE, "noisy": st.NOISY}
@@ -132,29 +132,29 @@ class Tutor(World):
         graph_noise: float = 0.2,
     ) -> None:
         self.curriculum = curricula.parse(curriculum)
-        self.budget = _whole("budget", budget, 1, 1_000_000)
+        self.budget = whole("budget", budget, 1, 1_000_000)
         skills = self.curriculum.skills
-        activities = skills + _whole("distractors", distractors, 0, 256)
+        activities = skills + whole("distractors", distractors, 0, 256)
         if min_unknown is None:
             min_unknown = min(6, skills // 2)
         people = populations.parse(population).with_prior(
-            None if prior is None else _share("prior", prior)
+            None if prior is None else real("prior", prior, 0.0, 1.0)
         )
         self.params = st.Params(
             skills=skills,
             activities=activities,
             budget=self.budget,
-            goals=_whole("goals", goals, 1, skills),
-            min_unknown=_whole("min_unknown", min_unknown, 0, skills),
+            goals=whole("goals", goals, 1, skills),
+            min_unknown=whole("min_unknown", min_unknown, 0, skills),
             redraws=REDRAWS,
-            students=0 if students is None else _whole("students", students, 1, 2**62),
+            students=0 if students is None else whole("students", students, 1, 2**62),
             kind=st.LAYERED if self.curriculum.parents is None else st.FIXED,
             gating=_gating(gating, self.curriculum),
-            leak=_share("leak", leak),
-            forgetting=_share("forgetting", forgetting),
+            leak=real("leak", leak, 0.0, 1.0),
+            forgetting=real("forgetting", forgetting, 0.0, 1.0),
             learn_first=self.curriculum.learn_first,
-            graph=_choice("graph_shown", graph_shown, GRAPHS),
-            graph_noise=_share("graph_noise", graph_noise),
+            graph=GRAPHS[choice("graph_shown", graph_shown, GRAPHS)],
+            graph_noise=real("graph_noise", graph_noise, 0.0, 1.0),
             prior_logit=_logit(people.prior),
             ability_sd=people.ability_sd,
             ability_on_learn=people.ability_on_learn,
@@ -165,8 +165,8 @@ class Tutor(World):
             jitter=np.array(people.jitter_sd),
             clips=np.array(people.clips),
         )
-        self._reward = _choice("reward", reward, REWARDS)
-        belief = _flag("belief", belief)
+        self._reward = REWARDS[choice("reward", reward, REWARDS)]
+        belief = flag("belief", belief)
         names = record.feature_names(self.params.graph, self.curriculum.max_parents)
         self._feature_count = len(names)
         columns = [
@@ -284,39 +284,11 @@ def _logit(p: float) -> float:
         return float(np.log(p) - np.log1p(-p))
 
 
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or not low <= value <= high:
-        raise ValueError(
-            f"got {name}={value!r}; it is a whole number from {low} to {high}"
-        )
-    return int(value)
-
-
-def _share(name: str, value: Any) -> float:
-    real = isinstance(value, int | float | np.integer | np.floating)
-    if isinstance(value, bool) or not real or not 0.0 <= value <= 1.0:
-        raise ValueError(f"got {name}={value!r}; it is a chance in [0, 1]")
-    return float(value)
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"got {name}={value!r}; it is True or False")
-    return bool(value)
-
-
-def _choice(name: str, value: Any, table: Mapping[str, int]) -> int:
-    if not isinstance(value, str) or value not in table:
-        raise ValueError(unknown_name(name, str(value), table))
-    return table[value]
-
-
 def _gating(gating: str | None, curriculum: curricula.Curriculum) -> int:
     additive = curriculum.learn is not None
     if gating is None:
         return st.ADDITIVE if additive else st.HARD
-    chosen = _choice("gating", gating, GATINGS)
+    chosen = GATINGS[choice("gating", gating, GATINGS)]
     if additive != (chosen == st.ADDITIVE):
         raise ValueError(
             f"got gating={gating!r}; edm2016 curricula use additive gating, all others "
