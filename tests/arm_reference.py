@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
+
+import curiosity_rl  # noqa: F401  registers the world
 
 BONES, STICK = (0.5, 0.3, 0.2), 0.5
 LIMITS = ((0.0, math.pi), (-2.5, 2.5), (-2.0, 2.0))
 NEAR, ZONE, TABLE = 0.15, 0.2, 2.0
+ZONE_MIDDLE = (math.cos(0.7), math.sin(0.7))
 Point = tuple[float, float]
 
 
@@ -122,3 +126,90 @@ def solve(obs: np.ndarray, zone: Any) -> np.ndarray:
     assert len(ways), f"no posture reaches {target}"
     way = ways[np.abs(ways).max(axis=1).argmin()]
     return np.append(np.clip(way / 0.15, -1, 1), 1.0).astype(np.float32)
+
+
+def arms(lanes: int, **settings: Any) -> Any:
+    return gym.make_vec("arm-v0", lanes, **settings)
+
+
+def seen(obs: Any) -> Any:
+    return obs["observation"] if isinstance(obs, dict) else obs
+
+
+def places(env: Any) -> np.ndarray:
+    """Return what lies where, `(n, 6, 2)`, to the last digit."""
+    return env.unwrapped.get_state()["fields"]["places"]
+
+
+def scripted(obs: Any) -> np.ndarray:
+    """Return the script's actions, `(n, 4)`."""
+    rows = seen(obs)
+    wanted = [ZONE_MIDDLE] * len(rows)
+    if isinstance(obs, dict):
+        wanted = TABLE * obs["desired_goal"].astype(float)
+    return np.stack([solve(*pair) for pair in zip(rows, wanted, strict=True)])
+
+
+def babble(rng: np.random.Generator, lanes: int, steps: int, kind: str) -> np.ndarray:
+    """Return random actions `(steps, lanes, 4)`; `held` ones last and keep hold."""
+    actions = rng.uniform(-1, 1, (steps, lanes, 4))
+    if kind == "held":
+        for t in range(1, steps):
+            same = rng.random(lanes) < 0.85
+            actions[t, same] = actions[t - 1, same]
+        shut = rng.random((steps, lanes)) < 0.97
+        actions[..., 3] = np.where(shut, np.abs(actions[..., 3]), actions[..., 3])
+    return actions.astype(np.float32)
+
+
+def assert_equals_reference(
+    env: Any, lanes: int, steps: int, seed: int, policy: Any
+) -> dict[str, int]:
+    """Play all lanes beside the reference; return how often things happened."""
+    obs, _ = env.reset(seed=seed)
+    goals = isinstance(obs, dict)
+    paid, goes_on = env.unwrapped.world.params[2:]
+
+    def tables(chosen: Any, obs: Any) -> dict[int, Table]:
+        lie = places(env)
+        zone = TABLE * obs["desired_goal"].astype(float) if goals else None
+        return {
+            i: Table(*lie[i, 1:4].tolist(), ZONE_MIDDLE if zone is None else zone[i])
+            for i in chosen
+        }
+
+    playing = tables(range(lanes), obs)
+    happened = dict.fromkeys(("held", "hooked", "let go", "success", "ends"), 0)
+    for t in range(steps):
+        action = policy(t, obs)
+        was = {i: (table.held, table.hooked) for i, table in playing.items()}
+        obs, reward, terminated, truncated, info = env.step(action)
+        lie = places(env)
+        over = terminated | truncated
+        told = info.get("final_info", info)
+        for i, table in playing.items():
+            table.step(action[i])
+            now = info["final_obs"][i] if over[i] else None
+            if now is None:
+                now = {k: v[i] for k, v in obs.items()} if goals else obs[i]
+            row = seen(now)
+            source = told if over[i] else info
+            expected = table.observation(TABLE * row[16:18], TABLE * row[18:20])
+            np.testing.assert_allclose(row, expected, atol=2e-6, err_msg=f"step {t}")
+            success = table.success
+            assert source["is_success"][i] == success
+            assert reward[i] == (1.0 if success and paid else 0.0)
+            assert terminated[i] == (success and paid and not goes_on)
+            np.testing.assert_allclose(
+                source["moved"][i], [table.stick_path, table.toy_path, 0, 0], rtol=1e-5
+            )
+            happened["held"] += table.held
+            happened["hooked"] += table.hooked and not was[i][1]
+            happened["let go"] += was[i][1] and not table.hooked
+            happened["success"] += success
+            if not over[i]:
+                np.testing.assert_allclose(lie[i, 1], table.handle, atol=1e-12)
+                np.testing.assert_allclose(lie[i, 3], table.toy, atol=1e-12)
+        happened["ends"] += int(over.sum())
+        playing |= tables(np.flatnonzero(over), obs)
+    return happened

@@ -7,10 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from arm_reference import TABLE, postures
+from arm_reference import (
+    TABLE,
+    arms,
+    assert_equals_reference,
+    babble,
+    postures,
+    scripted,
+)
 from scipy import stats
 from stable_baselines3 import SAC, HerReplayBuffer
-from test_arm import arms, assert_equals_reference, babble, scripted
 
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.envs.arm.world import Arm
@@ -30,6 +36,11 @@ def test_goals_are_spread_over_what_the_stick_reaches():
             assert len(postures((r * math.cos(angle), r * math.sin(angle)), 0.7))
     np.testing.assert_array_equal(obs["achieved_goal"], obs["observation"][:, 14:16])
     assert "is_success" not in info
+
+
+def test_the_flat_form_is_no_world_of_goals():
+    assert not hasattr(Arm(), "compute_reward")
+    assert hasattr(Arm(goals=True), "compute_reward")
 
 
 def test_the_script_brings_the_toy_to_every_goal():

@@ -92,6 +92,8 @@ def lane_of(info: dict[str, Any], lane: int) -> dict[str, Any]:
         if info[f"_{key}"][lane]:
             nested = isinstance(value, dict)
             found[key] = lane_of(value, lane) if nested else value[lane]
+            if isinstance(found[key], np.bool_):
+                found[key] = bool(found[key])
     return found
 
 

@@ -25,7 +25,7 @@ STICK_AT = (0.7, 0.1, 0.9, 0.3)
 TOY_AT = (1.25, 0.1, 2.2, 0.3)
 WALKER_AT = (1.2, 0.3, -0.8, 0.4)
 FAR_AT = (1.85, 0.1, 1.5, 0.3)
-ZONE_AT = (1.0, 0.0, 1.2, 0.0)
+ZONE_AT = (1.0, 0.0, 0.7, 0.0)
 GOALS_AT = (1.0, 0.35, 1.5, 1.2)
 
 HAND, HANDLE, TIP, TOY, WALKER, FAR = range(6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class Arm(World):
 
     ## Reward
     1 when the toy is in the goal zone, within .2 of its middle, else 0. The middle is
-    at distance 1, angle 1.2, or with `goals` at `desired_goal`: `compute_reward` is the
+    at distance 1, angle .7, or with `goals` at `desired_goal`: `compute_reward` is the
     same rule, batched, and equal to the bit. With `reward="none"` always 0.
 
     ## End
@@ -151,14 +152,21 @@ class Arm(World):
     def observe(self, state: State, lanes: np.ndarray, out: Any) -> None:
         rules.observe_lanes(lanes, state, self.params, *self._rows(out))
 
-    def compute_reward(self, achieved_goal: Any, desired_goal: Any, info: Any) -> Any:
-        """Return the rewards of toys here that are wanted there, `(...)` float64.
+    @property
+    def compute_reward(self) -> Callable[[Any, Any, Any], np.ndarray]:
+        """The rewards of toys here that are wanted there, see `_judge`.
 
-        Args:
-            achieved_goal: Where the toys are, `(..., 2)`, as observed.
-            desired_goal: Where they are wanted, `(..., 2)`, as observed.
-            info: Not used.
+        Raises:
+            AttributeError: Without `goals`: what has it passes for a world of goals.
         """
+        if not self.params.goals:
+            raise AttributeError("compute_reward needs goals=True")
+        return self._judge
+
+    def _judge(
+        self, achieved_goal: np.ndarray, desired_goal: np.ndarray, info: Any = None
+    ) -> np.ndarray:
+        """Return the rewards, `(...)` float64, of goals `(..., 2)` as observed."""
         away = np.asarray(achieved_goal, float) - np.asarray(desired_goal, float)
         arrived = np.square(away).sum(-1) <= (ZONE / TABLE) ** 2
         return np.where(arrived, float(self.params.paid), 0.0)
