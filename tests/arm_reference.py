@@ -173,13 +173,15 @@ def assert_equals_reference(
     def tables(chosen: Any, obs: Any) -> dict[int, Table]:
         lie = places(env)
         zone = TABLE * obs["desired_goal"].astype(float) if goals else None
-        return {
-            i: Table(*lie[i, 1:4].tolist(), ZONE_MIDDLE if zone is None else zone[i])
-            for i in chosen
-        }
+        found = {}
+        for i in chosen:
+            handle, tip, toy = lie[i, 1:4].tolist()
+            middle = ZONE_MIDDLE if zone is None else zone[i]
+            found[i] = Table(handle, tip, toy, middle)
+        return found
 
     playing = tables(range(lanes), obs)
-    happened = dict.fromkeys(("held", "hooked", "let go", "success", "ends"), 0)
+    happened = {"held": 0, "hooked": 0, "let go": 0, "success": 0, "ends": 0}
     for t in range(steps):
         action = policy(t, obs)
         was = {i: (table.held, table.hooked) for i, table in playing.items()}

@@ -161,7 +161,7 @@ def test_random_play_moves_the_stick_seldom_and_the_toy_hardly_ever():
     """The figures of the docstring: .14, .0005 and 0 of the episodes."""
     lanes = 4000
     env = arms(lanes, reward="none", max_episode_steps=1000)
-    env.reset(seed=0)
+    _, info = env.reset(seed=0)
     rng, home = np.random.default_rng(0), np.zeros(lanes, bool)
     for _ in range(100):
         action = rng.uniform(-1, 1, (lanes, 4)).astype(np.float32)
@@ -227,7 +227,7 @@ def test_refuses_other_settings(name: str, value: Any, allowed: str):
 def test_limits_are_those_of_the_reference():
     """Joints that push on against a limit stay there, seen as -1 or 1."""
     env = arms(2)
-    env.reset(seed=0)
+    obs, _ = env.reset(seed=0)
     push = np.array([[1, 1, 1, -1], [-1, -1, -1, -1]], np.float32)
     for _ in range(30):
         obs, *_ = env.step(push)
