@@ -26,7 +26,7 @@ from curiosity_rl.envs.arm.world import Arm
 
 @pytest.mark.parametrize("kind", ["free", "held"])
 def test_random_plays_equal_the_reference(kind: str):
-    lanes, steps = 60, 230
+    lanes, steps = 40, 230
     actions = babble(np.random.default_rng(1), lanes, steps, kind)
     happened = assert_equals_reference(
         arms(lanes), lanes, steps, 5, lambda t, obs: actions[t]
@@ -34,8 +34,8 @@ def test_random_plays_equal_the_reference(kind: str):
     assert happened["ends"] >= 2 * lanes
     assert happened["held"] > 20
     if kind == "held":
-        assert happened["held"] > 1000
-        assert happened["hooked"] > 10
+        assert happened["held"] > 500
+        assert happened["hooked"] > 5
         assert happened["let go"] > 0
 
 
@@ -44,8 +44,8 @@ def test_random_plays_equal_the_reference(kind: str):
 )
 def test_a_script_solves_every_episode_as_the_reference_does(settings: dict):
     """From observations alone, by inverse kinematics: the world can be solved."""
-    lanes, steps = 40, 100
-    slips = np.random.default_rng(3).random((steps, lanes)) < 0.01
+    lanes, steps = 20, 100
+    slips = np.random.default_rng(3).random((steps, lanes)) < 0.03
 
     def policy(t: int, obs: Any) -> np.ndarray:
         actions = scripted(obs)
@@ -59,7 +59,7 @@ def test_a_script_solves_every_episode_as_the_reference_does(settings: dict):
 
 def test_how_long_the_script_takes():
     """Every one of many first episodes ends with the reward, long before the limit."""
-    lanes = 100
+    lanes = 50
     env = arms(lanes)
     obs, _ = env.reset(seed=40)
     length, path = np.zeros(lanes), np.zeros((lanes, 4))

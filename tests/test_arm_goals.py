@@ -45,7 +45,7 @@ def test_the_flat_form_is_no_world_of_goals():
 
 def test_the_script_brings_the_toy_to_every_goal():
     """Equal to the reference; episodes go on, and every step in the zone is paid."""
-    lanes = 40
+    lanes = 16
     env = arms(lanes, goals=True)
     happened = assert_equals_reference(
         env, lanes, 100, 17, lambda t, obs: scripted(obs)
@@ -57,7 +57,7 @@ def test_the_script_brings_the_toy_to_every_goal():
 @pytest.mark.parametrize("reward", ["sparse", "none"])
 def test_rewards_asked_for_anew_equal_those_paid(reward: str):
     """To the bit, also with goals of others, as hindsight replay asks."""
-    lanes, steps = 40, 150
+    lanes, steps = 20, 150
     env = arms(lanes, goals=True, reward=reward)
     world: Any = env.unwrapped.world
     obs, _ = env.reset(seed=21)
