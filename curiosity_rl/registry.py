@@ -33,6 +33,8 @@ class WorldSpec:
 
 
 _TUTOR = "curiosity_rl.envs.tutor.world:Tutor"
+_POINT_MAZE = "curiosity_rl.envs.point_maze.world:PointMaze"
+_ARM = "curiosity_rl.envs.arm.world:Arm"
 WORLDS: dict[str, WorldSpec] = {
     "tutor-v0": WorldSpec(_TUTOR),
     "tutor-blind-v0": WorldSpec(_TUTOR, {"graph_shown": "none", "budget": 300}),
@@ -56,7 +58,6 @@ WORLDS: dict[str, WorldSpec] = {
             "distractors": 0,
         },
     ),
-    "arm-v0": WorldSpec("curiosity_rl.envs.arm.world:Arm", max_episode_steps=100),
     "river-swim-v0": WorldSpec(
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
     ),
@@ -72,7 +73,10 @@ WORLDS: dict[str, WorldSpec] = {
     "obstructed-maze-v0": WorldSpec(
         "curiosity_rl.envs.grid.obstructed_maze:ObstructedMaze"
     ),
-    "point-maze-v0": WorldSpec("curiosity_rl.envs.point_maze.world:PointMaze"),
+    "point-maze-v0": WorldSpec(_POINT_MAZE),
+    "point-maze-goal-v0": WorldSpec(_POINT_MAZE, {"goal_conditioned": True}),
+    "arm-v0": WorldSpec(_ARM, max_episode_steps=100),
+    "arm-goal-v0": WorldSpec(_ARM, {"goal_conditioned": True}, max_episode_steps=100),
 }
 
 REWARDS: dict[str, str] = {
