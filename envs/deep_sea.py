@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from curiosity_rl.envs.rendering import GOLD, INK, MUTED, Canvas, ramp
+from curiosity_rl.canvas import GOLD, INK, MUTED, Canvas, ramp
 from curiosity_rl.envs.rng import STEP, normal, uniform
 from curiosity_rl.envs.settings import flag, real, whole
 from curiosity_rl.envs.world import World

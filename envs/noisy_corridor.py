@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from curiosity_rl.envs.rendering import GOLD, INK, MUTED, PAPER, Canvas, ramp
+from curiosity_rl.canvas import GOLD, INK, MUTED, PAPER, Canvas, ramp
 from curiosity_rl.envs.rng import STEP, mix
 from curiosity_rl.envs.settings import choice, whole
 from curiosity_rl.envs.world import World
