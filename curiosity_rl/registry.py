@@ -56,6 +56,7 @@ WORLDS: dict[str, WorldSpec] = {
             "distractors": 0,
         },
     ),
+    "arm-v0": WorldSpec("curiosity_rl.envs.arm.world:Arm", max_episode_steps=100),
     "river-swim-v0": WorldSpec(
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
     ),

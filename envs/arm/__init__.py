@@ -1,0 +1,1 @@
+"""A robot arm on a table, with a tool, toys and distractors."""
