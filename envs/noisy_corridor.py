@@ -122,9 +122,10 @@ class NoisyCorridor(World):
     The table of the hard region has `width * (2 + buttons) * 2 ** pixels` entries
     (7,680) without any pattern: it can be learnt, but only entry by entry. The
     observation holds all that the next picture depends on, so what cannot be predicted
-    is the unlearnable region alone. Learning progress is in the learnable region first,
-    then in the hard one, and never in the other two; prediction error and novelty of
-    pictures stay at the noise, which stands in the way.
+    is the unlearnable region alone. For a learner that wastes nothing, progress is to
+    be had in the learnable region first, then in the hard one, and never in the other
+    two; prediction error and novelty of pictures stay high at the noise, which stands
+    in the way.
     ## Action
     `Discrete(2 + buttons)`: 0 left, 1 right, from 2 on the buttons, which leave the
     walker where it is. Both walls hold it; right in the last place opens the door.
