@@ -25,6 +25,7 @@ from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.replay import RelabelledReplay, relabelled
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.config import ALGORITHMS, POLICIES, ExperimentConfig
+from curiosity_rl.agents.extractors import SharedLayers
 from curiosity_rl.agents.schedules import scheduled
 from curiosity_rl.agents.worlds import episode_limit, import_packages, make_lanes
 from curiosity_rl.protocols import IntrinsicReward
@@ -210,7 +211,10 @@ def _policy(config: ExperimentConfig, venv: VecEnv) -> Any:
 
 
 def _policy_kwargs(config: ExperimentConfig, lanes: Any) -> dict[str, Any] | None:
-    """Settings of the network: names become classes, a tutor's layout is added."""
+    """Settings of the network: names become classes, a tutor's layout is added.
+
+    `shared_arch` lists the units of layers that actor and critic share.
+    """
     settings: dict[str, Any] = dict(config.policy_kwargs)
     if config.policy == "equivariant":
         layout = getattr(lanes.unwrapped, "layout", None)
@@ -226,6 +230,18 @@ def _policy_kwargs(config: ExperimentConfig, lanes: Any) -> dict[str, Any] | Non
         if activation not in known:
             raise ValueError(unknown_name("activation_fn", activation, known))
         settings["activation_fn"] = known[activation]
+    if "shared_arch" in settings:
+        sizes = settings.pop("shared_arch")
+        whole = isinstance(sizes, list) and all(type(size) is int for size in sizes)
+        if not whole or not sizes or min(sizes) < 1:
+            raise ValueError(
+                f"shared_arch is {sizes!r}; it lists the units of layers, such as [128]"
+            )
+        given = {"sizes": sizes}
+        if "activation_fn" in settings:
+            given["activation_fn"] = settings["activation_fn"]
+        settings["features_extractor_class"] = SharedLayers
+        settings["features_extractor_kwargs"] = given
     return settings or None
 
 

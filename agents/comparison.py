@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import multiprocessing
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ import numpy as np
 from scipy import stats
 
 from curiosity_rl.agents.config import ExperimentConfig
+from curiosity_rl.agents.outcomes import append, play_all, read, written
 from curiosity_rl.registry import unknown_name
 
 
@@ -71,10 +69,10 @@ class Outcome:
     coef: float
     steps: int
     seed: int
-    pass_rate: float
-    mastered: float
-    distractors: float
-    steps_per_second: float
+    pass_rate: float = written(".4f")
+    mastered: float = written(".4f")
+    distractors: float = written(".4f")
+    steps_per_second: float = written(".0f")
 
 
 def chosen(labels: Sequence[str], env: str = "") -> dict[str, Variant]:
@@ -132,7 +130,7 @@ def compare(
         progress=False,
         **settings,
     )
-    done = {_key(outcome) for outcome in read(file)}
+    done = {_key(outcome) for outcome in read(file, Outcome)}
     plan = [
         (label, variant_config(base, variant, coef, seed))
         for seed in seeds
@@ -140,28 +138,23 @@ def compare(
     ]
     plan = [run for run in plan if _planned(*run) not in done]
     failed: list[Exception] = []
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context) as pool:
-        waiting = [pool.submit(play, label, config) for label, config in plan]
-        for number, future in enumerate(as_completed(waiting), 1):
-            try:
-                outcome = future.result()
-            except Exception as error:
-                failed.append(error)
-                continue
-            append(file, outcome)
-            print(
-                f"[{number}/{len(plan)}] {env} {outcome.steps:,} steps, "
-                f"{outcome.variant}, seed {outcome.seed}: pass "
-                f"{outcome.pass_rate:.3f}, mastered {outcome.mastered:.3f}, "
-                f"distractors {outcome.distractors:.3f}, "
-                f"{outcome.steps_per_second:,.0f} steps/s",
-                flush=True,
-            )
+    for number, (_, outcome) in enumerate(play_all(play, plan, jobs), 1):
+        if isinstance(outcome, Exception):
+            failed.append(outcome)
+            continue
+        append(file, outcome)
+        print(
+            f"[{number}/{len(plan)}] {env} {outcome.steps:,} steps, "
+            f"{outcome.variant}, seed {outcome.seed}: pass "
+            f"{outcome.pass_rate:.3f}, mastered {outcome.mastered:.3f}, "
+            f"distractors {outcome.distractors:.3f}, "
+            f"{outcome.steps_per_second:,.0f} steps/s",
+            flush=True,
+        )
     if failed:
         raise failed[0]
     kind = (env, insight, n_timesteps)
-    return [o for o in read(file) if (o.env, o.insight, o.steps) == kind]
+    return [o for o in read(file, Outcome) if (o.env, o.insight, o.steps) == kind]
 
 
 def variant_config(
@@ -209,36 +202,6 @@ def _planned(label: str, config: ExperimentConfig) -> tuple[Any, ...]:
 def _key(outcome: Outcome) -> tuple[Any, ...]:
     o = outcome
     return o.env, o.insight, o.variant, o.coef, o.steps, o.seed
-
-
-def read(file: Path) -> list[Outcome]:
-    """Read outcomes; none if the file does not exist."""
-    if not file.exists():
-        return []
-    kinds = {f.name: {"str": str, "int": int}.get(str(f.type), float) for f in _FIELDS}
-    with file.open(newline="") as lines:
-        return [
-            Outcome(**{name: kinds[name](text) for name, text in row.items()})
-            for row in csv.DictReader(lines)
-        ]
-
-
-_FIELDS = fields(Outcome)
-
-
-def append(file: Path, outcome: Outcome) -> None:
-    """Append one outcome."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    new = not file.exists()
-    with file.open("a", newline="") as lines:
-        writer = csv.DictWriter(lines, [f.name for f in _FIELDS], lineterminator="\n")
-        if new:
-            writer.writeheader()
-        row = asdict(outcome)
-        for name in ("pass_rate", "mastered", "distractors"):
-            row[name] = f"{row[name]:.4f}"
-        row["steps_per_second"] = f"{outcome.steps_per_second:.0f}"
-        writer.writerow(row)
 
 
 def markdown(outcomes: Iterable[Outcome]) -> str:

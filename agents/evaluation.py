@@ -78,6 +78,8 @@ class ReturnRow:
         mean_return: Mean extrinsic return, with a 95 % t interval from `return_low` to
             `return_high`.
         length: Mean number of steps.
+        success: Share of episodes that ended in success, see `succeeded`, with a 95 %
+            Wilson interval from `success_low` to `success_high`.
     """
 
     name: str
@@ -86,6 +88,9 @@ class ReturnRow:
     return_low: float
     return_high: float
     length: float
+    success: float
+    success_low: float
+    success_high: float
 
 
 Row = TutorRow | ReturnRow
@@ -228,20 +233,26 @@ def _tutor_row(
     used: np.ndarray,
     wasted: np.ndarray,
 ) -> TutorRow:
-    from scipy.stats import binomtest
-
-    test = binomtest(int(passed.sum()), len(passed))
-    interval = test.proportion_ci(0.95, method="wilson")
+    pass_rate, low, high = _share(passed)
     return TutorRow(
         name=name,
         students=len(passed),
-        pass_rate=float(passed.mean()),
-        pass_low=float(interval.low),
-        pass_high=float(interval.high),
+        pass_rate=pass_rate,
+        pass_low=low,
+        pass_high=high,
         mastered=float(mastered.mean()),
         exercises=float(used.mean()),
         distractors=float(wasted.mean()),
     )
+
+
+def _share(flags: np.ndarray) -> tuple[float, float, float]:
+    """Return the share of flags that are set, with its 95 % Wilson interval."""
+    from scipy.stats import binomtest
+
+    test = binomtest(int(flags.sum()), len(flags))
+    interval = test.proportion_ci(0.95, method="wilson")
+    return float(flags.mean()), float(interval.low), float(interval.high)
 
 
 def evaluate_agents(
@@ -266,13 +277,15 @@ def evaluate_agents(
         obs, _ = venv.reset(seed=seeds)
         returns, lengths = np.zeros(episodes), np.zeros(episodes, np.int64)
         playing, starts = np.ones(episodes, bool), np.ones(episodes, bool)
+        success = np.zeros(episodes, bool)
         for t in range(limit):
             if agent is None:
                 actions = venv.action_space.sample()
             else:
                 actions = agent(obs, starts)
-            obs, reward, terminated, truncated, _ = venv.step(actions)
+            obs, reward, terminated, truncated, info = venv.step(actions)
             starts = terminated | truncated
+            success |= playing & starts & succeeded(reward, terminated, info)
             returns += np.where(playing, reward, 0.0)
             lengths += playing
             playing &= ~starts
@@ -280,11 +293,35 @@ def evaluate_agents(
             if not playing.any():
                 break
         venv.close()
-        rows.append(_return_row(label, returns, lengths))
+        rows.append(_return_row(label, returns, lengths, success))
     return rows
 
 
-def _return_row(name: str, returns: np.ndarray, lengths: np.ndarray) -> ReturnRow:
+def succeeded(
+    reward: np.ndarray, terminated: np.ndarray, info: Mapping[str, Any]
+) -> np.ndarray:
+    """Tell which of the episodes that end in this step are successes, `(n,)` bool.
+
+    What the world reports as `is_success` at the end of an episode counts; where it
+    reports nothing, an episode is a success if it is terminated with a reward above 0.
+    That says nothing in worlds that pay for every step, such as `CartPole-v1`.
+
+    Args:
+        reward: Extrinsic rewards of the step, `(n,)`.
+        terminated: Which episodes the world ended, `(n,)` bool.
+        info: Vector info of the step, of lanes that begin anew in the same step.
+    """
+    paid = terminated & (reward > 0)
+    report = info.get("final_info", {})
+    if "is_success" not in report:
+        return paid
+    told = report["_is_success"]
+    return np.where(told, report["is_success"], paid).astype(bool)
+
+
+def _return_row(
+    name: str, returns: np.ndarray, lengths: np.ndarray, success: np.ndarray
+) -> ReturnRow:
     from scipy.stats import t as student_t
 
     n, mean = len(returns), float(returns.mean())
@@ -292,7 +329,8 @@ def _return_row(name: str, returns: np.ndarray, lengths: np.ndarray) -> ReturnRo
     if n > 1:
         error = float(returns.std(ddof=1)) / n**0.5
         half = float(student_t.ppf(0.975, n - 1)) * error
-    return ReturnRow(name, n, mean, mean - half, mean + half, float(lengths.mean()))
+    length = float(lengths.mean())
+    return ReturnRow(name, n, mean, mean - half, mean + half, length, *_share(success))
 
 
 def _agent(model: BaseAlgorithm) -> Agent:

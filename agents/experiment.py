@@ -107,7 +107,7 @@ class Experiment:
     ) -> list[Row]:
         """Evaluate the model on held-out episodes, see `agents.evaluation.evaluate`."""
         config = self.config
-        threads = _threads(config.num_threads)
+        threads = torch_threads(config.num_threads)
         with threads, Progress("evaluating", 100, "%", show) as progress:
             return evaluate(
                 config.env,
@@ -172,7 +172,7 @@ def run(experiment: Experiment, baselines: bool = True) -> Result:
     folder = create_run(config.log_folder, config.env, config.name)
     folder.write_config(config)
     start = time.monotonic()
-    with _threads(config.num_threads):
+    with torch_threads(config.num_threads):
         _learn(experiment, folder)
     learnt = time.monotonic()
     rows = experiment.evaluate(config.eval_students, baselines, config.progress)
@@ -232,7 +232,7 @@ def _learn(experiment: Experiment, folder: RunFolder) -> None:
 
 
 @contextmanager
-def _threads(number: int) -> Iterator[None]:
+def torch_threads(number: int) -> Iterator[None]:
     """Compute with as many torch threads as settings say: sums depend on it."""
     before = th.get_num_threads()
     th.set_num_threads(number)

@@ -13,6 +13,7 @@ from curiosity_rl.agents.evaluation import ReturnRow, Row, TutorRow
 TUTOR_HEADS = ("pass\nrate", "95 %\ninterval", "skills\nmastered")
 TUTOR_HEADS += ("exercises\nused", "on dis-\ntractors")
 RETURN_HEADS = ("mean\nreturn", "95 %\ninterval", "steps")
+RETURN_HEADS += ("success", "95 %\ninterval")
 
 
 def print_table(rows: Sequence[Row], title: str, highlight: str = "") -> None:
@@ -37,7 +38,13 @@ def print_table(rows: Sequence[Row], title: str, highlight: str = "") -> None:
 def _cells(row: Row) -> list[str]:
     if isinstance(row, ReturnRow):
         interval = f"{row.return_low:.2f} to {row.return_high:.2f}"
-        return [f"{row.mean_return:.2f}", interval, f"{row.length:.0f}"]
+        return [
+            f"{row.mean_return:.2f}",
+            interval,
+            f"{row.length:.0f}",
+            f"{row.success:.3f}",
+            f"{row.success_low:.3f}-{row.success_high:.3f}",
+        ]
     return [
         f"{row.pass_rate:.3f}",
         f"{row.pass_low:.3f}-{row.pass_high:.3f}",

@@ -60,6 +60,10 @@ WORLDS: dict[str, WorldSpec] = {
     "river-swim-v0": WorldSpec(
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
     ),
+    "deep-sea-v0": WorldSpec("curiosity_rl.envs.deep_sea:DeepSea"),
+    "noisy-corridor-v0": WorldSpec(
+        "curiosity_rl.envs.noisy_corridor:NoisyCorridor", max_episode_steps=100
+    ),
     "door-key-v0": WorldSpec("curiosity_rl.envs.grid.door_key:DoorKey"),
     "empty-v0": WorldSpec("curiosity_rl.envs.grid.empty:Empty"),
     "four-rooms-v0": WorldSpec("curiosity_rl.envs.grid.four_rooms:FourRooms"),
@@ -68,6 +72,7 @@ WORLDS: dict[str, WorldSpec] = {
     "obstructed-maze-v0": WorldSpec(
         "curiosity_rl.envs.grid.obstructed_maze:ObstructedMaze"
     ),
+    "point-maze-v0": WorldSpec("curiosity_rl.envs.point_maze.world:PointMaze"),
 }
 
 REWARDS: dict[str, str] = {

@@ -279,15 +279,15 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
 
 
 def _first(info: dict[str, Any]) -> dict[str, Any]:
-    """Take the only lane out of a batched info; truth values as Python's own.
+    """Take the only lane out of a batched info.
 
-    Gymnasium's vector environments would keep NumPy's as objects.
+    Truth values become plain ones: Gymnasium's vector environments would collect those
+    of NumPy as objects.
     """
     found = {}
     for key, value in info.items():
-        found[key] = _first(value) if type(value) is dict else value[0]
-        if isinstance(found[key], np.bool_):
-            found[key] = bool(found[key])
+        one = _first(value) if type(value) is dict else value[0]
+        found[key] = bool(one) if type(one) is np.bool_ else one
     return found
 
 

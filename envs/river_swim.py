@@ -7,6 +7,7 @@ from gymnasium.spaces import Box, Discrete
 
 from curiosity_rl.canvas import GOLD, INK, Canvas, ramp
 from curiosity_rl.envs.rng import STEP, uniform
+from curiosity_rl.envs.settings import whole
 from curiosity_rl.envs.world import World
 from curiosity_rl.jit import kernel
 
@@ -22,21 +23,53 @@ class State(NamedTuple):
 
 
 @kernel
-def step_all(actions, state, goal, rewards):
-    """Move every swimmer; `goal` is the last place, rewards start at 0."""
+def act(i, action, goal, state):
+    """Move swimmer i, `goal` being the last place; return its reward."""
+    state.rng[i] += STEP
+    place, luck = state.place[i], uniform(state.rng[i])
+    if action == 0:
+        state.place[i] = max(place - 1, 0)
+        return BANK_REWARD if place == 0 else 0.0
+    if place == goal:
+        state.place[i] = goal if luck < HOLD_GOAL else goal - 1
+        return GOAL_REWARD
+    if luck < (LEAVE_BANK if place == 0 else ADVANCE):
+        state.place[i] = place + 1
+    elif place > 0 and luck >= ADVANCE + STAY:
+        state.place[i] = place - 1
+    return 0.0
+
+
+@kernel
+def observe(i, state, out):
+    """Write where swimmer i is."""
+    for place in range(out.shape[1]):
+        out[i, place] = 0.0
+    out[i, state.place[i]] = 1.0
+
+
+@kernel
+def move_all(actions, state, goal, rewards, terminated):
+    """Move every swimmer; no episode ends by itself."""
     for i in range(actions.shape[0]):
-        state.rng[i] += STEP
-        place, luck = state.place[i], uniform(state.rng[i])
-        if actions[i] == 0:
-            rewards[i] = BANK_REWARD if place == 0 else 0.0
-            state.place[i] = max(place - 1, 0)
-        elif place == goal:
-            rewards[i] = GOAL_REWARD
-            state.place[i] = goal if luck < HOLD_GOAL else goal - 1
-        elif luck < (LEAVE_BANK if place == 0 else ADVANCE):
-            state.place[i] = place + 1
-        elif place > 0 and luck >= ADVANCE + STAY:
-            state.place[i] = place - 1
+        rewards[i] = act(i, actions[i], goal, state)
+        terminated[i] = False
+
+
+@kernel
+def step_all(actions, state, goal, rewards, terminated, out):
+    """Move every swimmer and write where it then is."""
+    for i in range(actions.shape[0]):
+        rewards[i] = act(i, actions[i], goal, state)
+        terminated[i] = False
+        observe(i, state, out)
+
+
+@kernel
+def observe_lanes(lanes, state, out):
+    """Write where the swimmers of these lanes are into the same rows of `out`."""
+    for i in lanes:
+        observe(i, state, out)
 
 
 class RiverSwim(World):
@@ -66,8 +99,7 @@ class RiverSwim(World):
     reward_range = (0.0, GOAL_REWARD)
 
     def __init__(self, size: int = 6) -> None:
-        if not isinstance(size, int) or not 2 <= size <= 1000:
-            raise ValueError(f"got size={size!r}; it is a whole number from 2 to 1000")
+        self.goal = whole("size", size, 2, 1000) - 1
         self.action_space = Discrete(2)
         self.observation_space = Box(0.0, 1.0, (size,), np.float32)
         self.coverage_shape = (size,)
@@ -79,13 +111,13 @@ class RiverSwim(World):
         state.place[lanes] = 0
 
     def step(self, state: State, actions: np.ndarray, out: np.ndarray) -> Any:
-        rewards = np.zeros(len(actions))
-        step_all(actions, state, self.coverage_shape[0] - 1, rewards)
-        self.observe(state, np.arange(len(actions)), out)
-        return rewards, np.zeros(len(actions), dtype=np.bool_)
+        rewards = np.empty(len(actions))
+        terminated = np.empty(len(actions), dtype=np.bool_)
+        step_all(actions, state, self.goal, rewards, terminated, out)
+        return rewards, terminated
 
     def observe(self, state: State, lanes: np.ndarray, out: np.ndarray) -> None:
-        out[lanes] = np.arange(out.shape[1]) == state.place[lanes, None]
+        observe_lanes(lanes, state, out)
 
     def coverage(self, state: State) -> np.ndarray:
         return state.place.copy()

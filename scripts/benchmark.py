@@ -1,42 +1,46 @@
-"""Measure: `python scripts/benchmark.py worlds | training | overhead | bonuses`.
+"""Measure: `benchmark.py worlds | training | overhead | bonuses | solving`.
 
 worlds    speed of the worlds' kernels and faces against floors in the same run
 training  speed of training against the same PPO on an environment that does nothing
 overhead  what every bonus costs, against the PPO that it is added to
 bonuses   what an agent learns with every bonus, several seeds each
+solving   frames and seconds to solve each world, with and without the bonus
 """
 
 from __future__ import annotations
 
-import statistics
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from jsonargparse import auto_cli
 from rich.console import Console
 from rich.table import Table
 
 import curiosity_rl  # noqa: F401  registers the worlds
+from curiosity_rl.registry import WORLDS
 
 ROUNDS = 7
 STUDENTS = 1_000_000
-
-
-def seconds(work: Callable[[], Any], repeat: int) -> float:
-    """Return the median CPU seconds of one call, over rounds of `repeat` calls."""
-    work()
-    times = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        for _ in range(repeat):
-            work()
-        times.append((time.process_time() - start) / repeat)
-    return statistics.median(times)
+MINIGRID = "MiniGrid-DoorKey-8x8-v0"
+PEERS = ("CartPole-v1", MINIGRID)
+KERNEL, RULES, FACE, SINGLE = "kernel", "rules alone", "make_vec", "make"
+BARS: tuple[tuple[str, str, float, float], ...] = (
+    ("envs.grid.", KERNEL, 2.5e6, 600),
+    ("envs.grid.", SINGLE, 0, 30),
+    ("envs.deep_sea", RULES, 10e6, 0),
+    ("envs.deep_sea", KERNEL, 3e6, 0),
+    ("envs.river_swim", RULES, 10e6, 0),
+    ("envs.river_swim", KERNEL, 3e6, 0),
+    ("envs.point_maze", KERNEL, 2e6, 0),
+    ("envs.arm", KERNEL, 2e6, 0),
+)
+"""Part of a world's module, what is measured, and what it is to reach at 256 lanes:
+steps per second, and times MiniGrid's."""
+BAR_LANES = 256
+MOST_BYTES = 1024
 
 
 def show(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -51,121 +55,146 @@ def show(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     console.print(table)
 
 
-def rules_rows(lanes: int, rng: np.random.Generator) -> list[list[str]]:
-    """Measure rules and answers alone; the floor draws two numbers per lane."""
+def peer_rates() -> dict[str, float]:
+    """Measure steps per second of other worlds by `gymnasium.make`, where installed."""
+    from importlib.util import find_spec
+
+    from curiosity_rl.agents.stepping import single_seconds
+
+    found = {}
+    for env_id in PEERS:
+        if env_id == MINIGRID:
+            if find_spec("minigrid") is None:
+                continue
+            import minigrid  # noqa: F401  registers its worlds
+        found[env_id] = 1 / single_seconds(env_id, 300)
+    return found
+
+
+def tutor_rules(lanes: Any) -> Callable[[np.ndarray], None]:
+    """Return what answers an exercise in every lane of a tutor world, and no more."""
     from curiosity_rl.envs.tutor.students import answer_all
-    from curiosity_rl.envs.tutor.world import Tutor
 
-    world = Tutor()
-    state = world.allocate(lanes)
-    state.rng[:] = np.arange(lanes)
-    world.reset(state, np.arange(lanes))
-    actions = rng.integers(world.params.activities, size=(16, lanes))
-    right = np.empty(lanes, dtype=np.bool_)
-    turn = iter(range(10**9))
-    repeat = max(1, 400_000 // lanes)
-    step = seconds(
-        lambda: answer_all(actions[next(turn) % 16], state, world.params, right), repeat
-    )
-    floor = seconds(lambda: rng.random(2 * lanes), repeat)
-    return [_row("tutor-v0: rules and answers alone", lanes, step, floor)]
+    right = np.empty(len(lanes.all), dtype=np.bool_)
+    params = lanes.world.params
+    return lambda actions: answer_all(actions, lanes.state, params, right)
 
 
-def kernel_rows(lanes: int, rng: np.random.Generator) -> list[list[str]]:
-    """Measure a step with belief and observation; the floor copies observations."""
-    from curiosity_rl.envs.tutor.world import Tutor
+def world_rows(env_id: str, number: int) -> list[list[str]]:
+    """Measure one world: rules, kernel and both faces, beside peers in the same run."""
+    from curiosity_rl.agents import stepping
 
+    peers = peer_rates()
+    lanes = stepping.Lanes(env_id, number)
+    repeat = max(1, 100_000 // number)
+    tutor = ".tutor." in WORLDS[env_id].world
+    rules = tutor_rules(lanes) if tutor else lanes.rules()
+    copy = stepping.copy_seconds(lanes.world.observation_space, number, repeat)
+    draw = stepping.draw_seconds(number, repeat)
     rows = []
-    for label, settings in (
-        ("tutor-v0: with belief and observation", {}),
-        ("tutor-blind-v0: the same", {"graph_shown": "none", "budget": 300}),
-    ):
-        world = Tutor(**settings)
-        state = world.allocate(lanes)
-        state.rng[:] = np.arange(lanes)
-        world.reset(state, np.arange(lanes))
-        actions = rng.integers(world.params.activities, size=(16, lanes))
-        source = np.zeros((lanes, world.layout.size), dtype=np.float32)
-        turn = iter(range(10**9))
-        repeat = max(1, 100_000 // lanes)
-
-        def step(
-            world: Any = world,
-            state: Any = state,
-            actions: Any = actions,
-            turn: Any = turn,
-            source: Any = source,
-        ) -> None:
-            world.step(state, actions[next(turn) % 16], np.empty_like(source))
-
-        floor = seconds(source.copy, repeat)
-        rows.append(_row(label, lanes, seconds(step, repeat), floor))
+    if rules is not None:
+        taken = stepping.kernel_seconds(lanes, repeat, rules)
+        rows.append(_row(env_id, RULES, number, taken, draw, peers))
+    taken = stepping.kernel_seconds(lanes, repeat)
+    rows.append(_row(env_id, KERNEL, number, taken, copy, peers))
+    taken = stepping.face_seconds(env_id, number, repeat)
+    rows.append(_row(env_id, FACE, number, taken, copy, peers))
+    taken = stepping.single_seconds(env_id, 2_000)
+    rows.append(_row(env_id, SINGLE, 1, taken, 1 / peers["CartPole-v1"], peers))
     return rows
 
 
-def face_rows(lanes: int, rng: np.random.Generator) -> list[list[str]]:
-    """Measure `gymnasium.make_vec`, whole episodes with resets and info."""
+def _row(
+    env_id: str,
+    what: str,
+    lanes: int,
+    seconds: float,
+    floor: float,
+    peers: dict[str, float],
+) -> list[str]:
+    rate = lanes / seconds
+    times = rate / peers[MINIGRID] if MINIGRID in peers else None
+    return [
+        env_id,
+        what,
+        f"{lanes:,}",
+        f"{rate / 1e6:.2f} M" if rate > 1e5 else f"{rate:,.0f}",
+        f"{seconds / floor:.1f}",
+        "" if times is None else f"{times:,.0f}",
+        bar(env_id, what, lanes, rate, times),
+    ]
+
+
+def bar(env_id: str, what: str, lanes: int, rate: float, times: float | None) -> str:
+    """Tell what a row is to reach, and whether it does."""
+    for module, measured, least, least_times in BARS:
+        fits = module in WORLDS[env_id].world and measured == what
+        if not fits or lanes not in (1, BAR_LANES):
+            continue
+        parts = [f"{least / 1e6:g} M"] * (least > 0)
+        met = rate >= least
+        if least_times:
+            parts.append(f"{least_times:g} x MiniGrid")
+            if times is None:
+                return f"{', '.join(parts)}: ?"
+            met = met and times >= least_times
+        return f"{', '.join(parts)}: {'met' if met else 'missed'}"
+    return ""
+
+
+def memory_rows() -> list[list[str]]:
+    """Tell what state a lane of each world takes, against 1 kB beside its map."""
+    from curiosity_rl.agents.stepping import Lanes
+
     rows = []
-    for env_id in ("tutor-v0", "river-swim-v0"):
-        env = gym.make_vec(env_id, lanes)
-        _, _ = env.reset(seed=0)
-        count = int(env.single_action_space.n)  # type: ignore[attr-defined]
-        actions = rng.integers(count, size=(16, lanes))
-        turn = iter(range(10**9))
-        repeat = max(1, 100_000 // lanes)
-
-        def step(env: Any = env, actions: Any = actions, turn: Any = turn) -> None:
-            env.step(actions[next(turn) % 16])
-
-        shape = env.observation_space.shape
-        source = np.zeros(shape or (lanes,), dtype=np.float32)
-        floor = seconds(source.copy, repeat)
-        rows.append(_row(f"{env_id}: make_vec", lanes, seconds(step, repeat), floor))
+    for env_id in WORLDS:
+        state, a_map = Lanes(env_id, 8).bytes_per_lane()
+        end = "met" if state <= MOST_BYTES else "missed"
+        rows.append([env_id, f"{state:,}", f"{a_map:,}", f"{MOST_BYTES:,}: {end}"])
     return rows
 
 
-def single_rows(rng: np.random.Generator) -> list[list[str]]:
-    """Measure `gymnasium.make`; the floor is Gymnasium's own CartPole-v1."""
-    times = {}
-    for env_id in ("CartPole-v1", "tutor-v0", "river-swim-v0"):
-        env = gym.make(env_id)
-        env.reset(seed=0)
+def worlds(
+    lanes: tuple[int, ...] = (256,), million: bool = True, names: tuple[str, ...] = ()
+) -> None:
+    """Print steps per second of one core, floors and peers of the same run, and memory.
 
-        def step(env: Any = env) -> None:
-            _, _, terminated, truncated, _ = env.step(env.action_space.sample())
-            if terminated or truncated:
-                env.reset()
-
-        times[env_id] = seconds(step, 2_000)
-    floor = times["CartPole-v1"]
-    return [_row(f"{env_id}: make", 1, t, floor) for env_id, t in times.items()]
-
-
-def _row(label: str, lanes: int, step: float, floor: float) -> list[str]:
-    rate = lanes / step
-    speed = f"{rate / 1e6:.2f} M" if rate > 1e5 else f"{rate:,.0f}"
-    return [label, f"{lanes:,}", f"{1e3 * step:.3f}", speed, f"{step / floor:.1f}"]
-
-
-def worlds(lanes: tuple[int, ...] = (256, 4096), million: bool = True) -> None:
-    """Print steps per second of one core and the time over a floor of the same run.
-
-    Floors: drawing two random numbers per lane (rules), copying the observations
-    (kernel, make_vec), CartPole-v1 (make).
+    Rules alone and kernel (with the observations): resets apart; make_vec and make:
+    whole episodes. Floors: drawing two random numbers per lane (rules), copying the
+    observations (kernel, make_vec), CartPole-v1 (make).
 
     Args:
         lanes: Numbers of lanes.
         million: Also step a million students.
+        names: Ids of worlds; empty for all.
     """
-    rng = np.random.default_rng(0)
-    rows = []
-    for n in lanes:
-        rows += rules_rows(n, rng) + kernel_rows(n, rng) + face_rows(n, rng)
+    from curiosity_rl.agents import stepping
+    from curiosity_rl.registry import unknown_name
+    from curiosity_rl.tracking.progress import Progress
+
+    for name in names:
+        if name not in WORLDS:
+            raise ValueError(unknown_name("world", name, WORLDS))
+    chosen = names or tuple(WORLDS)
+    rows: list[list[str]] = []
+    with Progress("measuring", len(chosen) * len(lanes), "worlds") as progress:
+        for turn, env_id in enumerate(chosen):
+            for number in lanes:
+                rows += world_rows(env_id, number)
+            progress.update((turn + 1) * len(lanes), now=env_id)
     if million:
-        rows += rules_rows(STUDENTS, rng)
-    rows += single_rows(rng)
-    head = ("world", "lanes", "ms per step of all", "steps/s", "x floor")
+        many = stepping.Lanes("tutor-v0", STUDENTS)
+        taken = stepping.kernel_seconds(many, 1, tutor_rules(many))
+        draw = stepping.draw_seconds(STUDENTS, 1)
+        rows.append(_row("tutor-v0", RULES, STUDENTS, taken, draw, peer_rates()))
+    head = ("world", "what", "lanes", "steps/s", "x floor", "x MiniGrid", "bar")
     show(f"worlds: CPU time, median of {ROUNDS} rounds", head, rows)
+    peers = peer_rates()
+    print(", ".join(f"{name} {rate:,.0f} steps/s" for name, rate in peers.items()))
+    if MINIGRID not in peers:
+        print(f"No {MINIGRID} to compare with: pip install minigrid")
+    head = ("world", "bytes of state", "of its map", "bar, beside the map")
+    show("memory of a lane", head, memory_rows())
 
 
 def training(env: str = "tutor-v0", n_envs: int = 256, rollouts: int = 6) -> None:
@@ -267,9 +296,35 @@ def bonuses(
     print(markdown(outcomes))
 
 
+def solving(
+    tasks: tuple[str, ...] = (),
+    seeds: int = 5,
+    jobs: int = 2,
+    file: str = "docs/solving.csv",
+    without: bool = True,
+) -> None:
+    """Train each world's preset until it is solved; print a table and write it.
+
+    Runs in the file are not repeated. The table stands beside the file, as `.md`.
+
+    Args:
+        tasks: Names of tasks; empty for all but the stretch ones.
+        seeds: Number of seeds, from 0.
+        jobs: Processes at a time.
+        file: CSV file of outcomes.
+        without: Train without the bonus too.
+    """
+    from curiosity_rl.agents import solving as table
+
+    outcomes = table.solve(tasks, range(seeds), Path(file), jobs, without)
+    text = table.markdown(outcomes)
+    table.write(Path(file).with_suffix(".md"), text)
+    print(text)
+
+
 if __name__ == "__main__":
     try:
-        auto_cli([worlds, training, overhead, bonuses])
+        auto_cli([worlds, training, overhead, bonuses, solving])
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

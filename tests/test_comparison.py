@@ -9,14 +9,13 @@ import pytest
 from curiosity_rl.agents.comparison import (
     VARIANTS,
     Outcome,
-    append,
     chosen,
     compare,
     markdown,
-    read,
     variant_config,
 )
 from curiosity_rl.agents.config import ExperimentConfig
+from curiosity_rl.agents.outcomes import append, read
 from curiosity_rl.rewards import make_reward
 
 OUTCOME = Outcome("tutor-v0", "odds", "rnd", 0.2, 1000, 0, 0.25, 0.5, 0.125, 4000.0)
@@ -24,11 +23,11 @@ OUTCOME = Outcome("tutor-v0", "odds", "rnd", 0.2, 1000, 0, 0.25, 0.5, 0.125, 400
 
 def test_outcomes_survive_the_file(tmp_path):
     file = tmp_path / "new" / "outcomes.csv"
-    assert read(file) == []
+    assert read(file, Outcome) == []
     other = replace(OUTCOME, variant="belief-progress, needed", seed=1)
     append(file, OUTCOME)
     append(file, other)
-    assert read(file) == [OUTCOME, other]
+    assert read(file, Outcome) == [OUTCOME, other]
 
 
 def test_table_golden():

@@ -7,6 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch as th
+from gymnasium import spaces
 from stable_baselines3 import PPO
 
 from curiosity_rl.agents import evaluation
@@ -105,10 +106,21 @@ def test_wilson_interval_of_five_in_ten() -> None:
 
 def test_t_interval_of_returns_one_to_five() -> None:
     # mean 3, deviation sqrt(2.5), t(4, .975) = 2.776445: half = t * sqrt(2.5 / 5)
-    row = evaluation._return_row("x", np.arange(1.0, 6.0), np.full(5, 7))
+    flags = np.array([True, False, False, False, True])
+    row = evaluation._return_row("x", np.arange(1.0, 6.0), np.full(5, 7), flags)
     assert (row.mean_return, row.length) == (3.0, 7.0)
     assert row.return_high - 3 == pytest.approx(1.963243, abs=1e-6)
     assert 3 - row.return_low == pytest.approx(1.963243, abs=1e-6)
+    assert row.success == 0.4
+
+
+def test_wilson_interval_of_a_success_share() -> None:
+    # Wilson 1927 for 9 in 10: (.9 + z^2/20 +- z sqrt(.009 + z^2/400)) / (1 + z^2/10)
+    flags = np.array([True] * 9 + [False])
+    row = evaluation._return_row("x", np.ones(10), np.ones(10), flags)
+    assert row.success == pytest.approx(0.9)
+    assert row.success_low == pytest.approx(0.595850, abs=1e-6)
+    assert row.success_high == pytest.approx(0.982124, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +180,84 @@ def test_returns_of_any_world_equal_single_episodes() -> None:
             total += float(reward)
             done = terminated or truncated
         returns.append(total)
-    assert row == evaluation._return_row("right", np.array(returns), np.array(returns))
+    lengths, fell = np.array(returns), np.ones(7, bool)  # the last reward is 1 too
+    assert row == evaluation._return_row("right", np.array(returns), lengths, fell)
+
+
+class Judged(gym.Env[np.ndarray, Any]):
+    """Ends after two steps; `told` says in the last info what to think of it."""
+
+    observation_space = spaces.Box(0.0, 1.0, (1,), np.float32)
+    action_space = spaces.Discrete(2)
+
+    def __init__(self, ending: str, told: bool | None, pay: float) -> None:
+        self.ending, self.told, self.pay, self.t = ending, told, pay, 0
+
+    def reset(self, **_: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        self.t = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self.t += 1
+        over = self.t == 2
+        info: dict[str, Any] = {}
+        if self.told is not None:
+            info["is_success"] = self.told if over else not self.told
+        cut = over and self.ending == "truncated"
+        pay = self.pay if over else 1 - self.pay
+        return np.zeros(1, np.float32), pay, over and not cut, cut, info
+
+
+@pytest.mark.parametrize(
+    ("ending", "told", "pay", "success"),
+    [
+        ("terminated", None, 1.0, True),
+        ("terminated", None, 0.0, False),  # it was paid in the step before
+        ("truncated", None, 1.0, False),
+        ("terminated", False, 1.0, False),
+        ("terminated", True, 0.0, True),
+        ("truncated", True, 0.0, True),
+    ],
+)
+def test_what_counts_as_success(
+    ending: str, told: bool | None, pay: float, success: bool
+) -> None:
+    def judged(reports: bool | None) -> gym.Env:
+        return Judged(ending, reports, pay)
+
+    # Beside a lane that reports nothing: what is reported counts lane by lane.
+    lanes = gym.vector.SyncVectorEnv(
+        [lambda: judged(told), lambda: judged(None)],
+        autoreset_mode=gym.vector.AutoresetMode.SAME_STEP,
+    )
+    lanes.reset(seed=0)
+    lanes.step(np.zeros(2, int))
+    _, reward, terminated, _, info = lanes.step(np.zeros(2, int))
+    silent = ending == "terminated" and pay > 0
+    found = evaluation.succeeded(reward, terminated, info)
+    assert found.dtype == bool
+    assert found.tolist() == [success, silent]
+
+
+def test_success_of_held_out_episodes_equals_single_episodes() -> None:
+    """Of random agents some reach the goal of a tiny room in time, some do not."""
+
+    def forward_or_left(obs: np.ndarray, starts: np.ndarray) -> np.ndarray:
+        walls = obs.reshape(len(obs), 7, 7, 3)[:, 3, 5, 0] == np.float32(2 / 8)
+        return np.where(walls, 0, 2)  # turns left before a wall
+
+    kwargs = {"size": 4, "max_steps": 3}
+    (row,) = evaluate_agents("empty-v0", kwargs, {"wall": forward_or_left}, 60)
+    env = gym.make("empty-v0", **kwargs)  # type: ignore[arg-type]
+    reached = []
+    for seed in lane_seeds(0, "evaluation", 60):
+        obs, _ = env.reset(seed=seed)
+        step: Any = (obs, 0.0, False, False, {})
+        while not (step[2] or step[3]):
+            step = env.step(forward_or_left(step[0][None], np.zeros(1))[0])
+        reached.append(step[1] > 0)
+    assert 0 < sum(reached) < 60
+    assert row.success == np.mean(reached)
 
 
 def test_evaluation_leaves_the_global_streams_alone() -> None:
@@ -200,8 +289,12 @@ def test_tables_show_every_number(capsys: pytest.CaptureFixture[str]) -> None:
     for part in ("title here", "the tutor", "0.594", "0.570-0.620", "0.857", "137"):
         assert part in out
     assert "0.031" in out
-    print_table([ReturnRow("an agent", 9, 21.349, 20.0, 22.5, 21.0)], "t")
+    row = ReturnRow("an agent", 9, 21.349, 20.0, 22.5, 21.0, 0.7782, 0.4526, 0.9368)
+    print_table([row], "t")
     out = capsys.readouterr().out
+    assert "0.778" in out
+    assert "0.453-0.937" in out
+    assert max(map(len, out.splitlines())) <= 80
     assert "21.35" in out
     assert "20.00 to 22.50" in out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,52 @@ def test_the_state_reached_is_counted_at_an_end_too():
     reward.update(batch)
     paid = reward.compute(reaching(column(0, 2, 3)))  # 0 is only where we came from
     np.testing.assert_allclose(paid[:, 0], [1, 2**-0.5, 2**-0.5])
+
+
+def test_golden_actions():
+    """Only what was done in the state left counts, not where it led."""
+    reward = Count(actions=True)
+    reward.setup(spaces.Discrete(5), spaces.Discrete(2), 0)
+    obs, action = np.array([[3, 3], [3, 4]]), np.array([[0, 0], [1, 0]])
+    batch = replace(reaching(np.full((2, 2), 1)), obs=obs, action=action)
+    np.testing.assert_array_equal(reward.compute(batch), 1)
+    assert reward.update(batch) == {"states_counted": 3.0}
+    again = replace(batch, next_obs=np.full((2, 2), 2))
+    third, second = 3**-0.5, 2**-0.5
+    np.testing.assert_allclose(
+        reward.compute(again), [[third, third], [second, second]]
+    )
+    other = replace(batch, obs=obs - 3, action=1 - action)  # states 0 and 1
+    np.testing.assert_array_equal(reward.compute(other), 1)
+
+
+@pytest.mark.parametrize("mode", ["exact", "simhash"])
+def test_actions_are_counted_in_every_kind_of_state(mode):
+    rng = np.random.default_rng(3)
+    box = spaces.Box(-2, 2, (3,), np.float32)
+    reward, seen = Count(mode=mode, bits=64, actions=True), Counter()
+    reward.setup(box, spaces.Discrete(2), 1)
+    for _ in range(4):
+        obs = rng.integers(-1, 2, (30, 2, 3)).astype(np.float32)
+        action = rng.integers(0, 2, (30, 2))
+        batch = replace(reaching(0 * obs), obs=obs, action=action)
+        rows = zip(obs.reshape(60, 3), action.ravel(), strict=True)
+        keys = [(row.tobytes(), int(a)) for row, a in rows]
+        expected = [(seen[k] + 1) ** -0.5 for k in keys]
+        np.testing.assert_allclose(reward.compute(batch).ravel(), expected, rtol=1e-6)
+        reward.update(batch)
+        seen.update(keys)
+    assert reward.table.size == len(seen)
+
+
+def test_actions_that_cannot_be_counted_are_refused():
+    with pytest.raises(ValueError, match="the state left; give a function"):
+        Count(key="place", actions=True)
+    reward = Count(mode="exact", actions=True)
+    reward.setup(spaces.Discrete(5), spaces.Box(-1, 1, (1,)), 0)
+    batch = reaching(np.array([[3, 4]]))
+    with pytest.raises(ValueError, match="they must be discrete"):
+        reward.compute(replace(batch, action=np.zeros((1, 2, 1), np.float32)))
 
 
 @settings(max_examples=30, deadline=None)

@@ -91,9 +91,8 @@ def lane_of(info: dict[str, Any], lane: int) -> dict[str, Any]:
             continue
         if info[f"_{key}"][lane]:
             nested = isinstance(value, dict)
-            found[key] = lane_of(value, lane) if nested else value[lane]
-            if isinstance(found[key], np.bool_):
-                found[key] = bool(found[key])
+            mine = lane_of(value, lane) if nested else value[lane]
+            found[key] = bool(mine) if isinstance(mine, np.bool_) else mine
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from curiosity_rl.protocols import Observation, Transitions
-from curiosity_rl.rewards.hashing import CountTable, hash_batch
+from curiosity_rl.rewards.hashing import CountTable, hash_batch, hash_rows
 from curiosity_rl.rewards.observations import flatten, is_discrete
 from curiosity_rl.rewards.simhash import SimHash
 from curiosity_rl.rewards.world_info import read
@@ -31,6 +31,10 @@ class Count:
       it), which similar observations share; see `simhash.SimHash`.
     * `auto`: `exact` for discrete observations or a key, else `simhash`.
 
+    With `actions`, n(s, a) takes the place of n(s'): how often this action was taken in
+    this state. Then even where all actions lead on to states that are known, or to one
+    and the same, each must be tried.
+
     Shapes: observations `(T, N, ...)` of any space; bonus `(T, N)`.
 
     Args:
@@ -41,9 +45,11 @@ class Count:
         bits: Length of the code of `simhash`, 1 to 64.
         capacity: States that are counted one by one; later ones share counts, see
             `hashing.CountTable`. Memory: at most 64 bytes each.
+        actions: Count discrete actions in the state left; the key is then a function.
 
     Source: Tang et al. 2017, "#Exploration", equation 1 and algorithm 1, with
-    beta = 1 and counts frozen during a batch; Strehl and Littman 2008 (MBIE-EB).
+    beta = 1 and counts frozen during a batch; Strehl and Littman 2008, "An analysis of
+    model-based interval estimation" (MBIE-EB), which counts n(s, a).
     """
 
     scaled_by_default = True
@@ -54,6 +60,7 @@ class Count:
         key: str | Callable[[Observation], np.ndarray] | None = None,
         bits: int = 32,
         capacity: int = 1 << 20,
+        actions: bool = False,
     ) -> None:
         if mode not in get_args(Mode):
             raise ValueError(f"mode is {mode!r}; allowed: {', '.join(get_args(Mode))}")
@@ -61,11 +68,18 @@ class Count:
             raise ValueError(f"bits is {bits}; it must lie in 1..64")
         if key is not None and mode == "simhash":
             raise ValueError("mode='simhash' and a key: a key is counted exactly")
+        if actions and isinstance(key, str):
+            raise ValueError(
+                f"key={key!r} and actions: a key of info tells the state reached, and "
+                "actions are taken in the state left; give a function for a key"
+            )
         self.mode: Mode = mode
         self.key = key
+        self.actions = actions
         self.code = SimHash(bits)
         self.table = CountTable(capacity)
         self._space: Any = None
+        self._action_space: Any = None
         self._last: tuple[Transitions, np.ndarray] | None = None
 
     @property
@@ -74,8 +88,8 @@ class Count:
         return not isinstance(self.key, str)
 
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
-        """Take the observation space, and the seed of the codes."""
-        self._space = observation_space
+        """Take the spaces, and the seed of the codes."""
+        self._space, self._action_space = observation_space, action_space
         self.code.setup(observation_space, seed)
 
     def compute(self, batch: Transitions) -> np.ndarray:
@@ -109,24 +123,40 @@ class Count:
         self._last = None
 
     def hashes(self, batch: Transitions) -> np.ndarray:
-        """Return a hash of what is counted, `(T * N,)` uint64; needs next_obs only.
+        """Return a hash of what is counted, `(T * N,)` uint64.
+
+        Without `actions` it needs next_obs only.
 
         Raises:
-            ValueError: If the world does not report the key.
+            ValueError: If the world does not report the key, or if actions that are no
+                whole numbers are to be counted.
         """
         if isinstance(self.key, str):
             return hash_batch(read(batch, self.key))
+        counted = self._counted(batch)
         if self.key is not None:
-            return hash_batch(self.key(batch.next_obs))
-        if self._exact(batch):
-            return hash_batch(batch.next_obs)
-        return self.code.hashes(flatten(batch.next_obs, self._space))
+            states = hash_batch(self.key(counted))
+        elif self._exact(batch):
+            states = hash_batch(counted)
+        else:
+            states = self.code.hashes(flatten(counted, self._space))
+        if not self.actions:
+            return states
+        if not is_discrete(batch.action, self._action_space):
+            raise ValueError(
+                "actions=True counts actions, so they must be discrete, and these are "
+                "a Box; leave it out to count states alone"
+            )
+        return hash_rows(np.stack([states, hash_batch(batch.action)], 1))
 
     def measure(self, batch: Transitions) -> bool:
         """Let the code measure its first observations; return if hashes changed."""
         if self.key is not None or self.code.measured or self._exact(batch):
             return False
-        return self.code.measure(flatten(batch.next_obs, self._space))
+        return self.code.measure(flatten(self._counted(batch), self._space))
+
+    def _counted(self, batch: Transitions) -> Observation:
+        return batch.obs if self.actions else batch.next_obs
 
     def _exact(self, batch: Transitions) -> bool:
         discrete = self.mode == "auto" and is_discrete(batch.next_obs, self._space)

@@ -8,7 +8,7 @@ from curiosity_rl.canvas import INK, PAPER, Canvas, ramp
 
 WIDEST = 480
 """Pixels of a map's longer side, about."""
-MARGIN, LEGEND = 12, 34
+MARGIN, LEGEND = 12, 44
 
 
 def visit_map(visits: np.ndarray) -> np.ndarray:
@@ -24,30 +24,37 @@ def visit_map(visits: np.ndarray) -> np.ndarray:
         The picture, `(height, width, 3)` uint8.
     """
     table = _flat(visits)
-    rows, columns = table.shape
-    cell = max(1, WIDEST // max(rows, columns))
+    cell = max(1, WIDEST // max(table.shape))
     most = max(int(table.max(initial=0)), 1)
     share = np.log1p(table) / np.log1p(most)
     colours = np.where(table[..., None] > 0, ramp(share), np.asarray(PAPER, float))
-    drawn = colours.repeat(cell, axis=0).repeat(cell, axis=1)
-    width = max(drawn.shape[1], WIDEST // 2)
-    canvas = Canvas(drawn.shape[0] + 2 * MARGIN + LEGEND, width + 2 * MARGIN)
-    left, top = MARGIN + (width - drawn.shape[1]) // 2, MARGIN
-    bottom, right = top + drawn.shape[0], left + drawn.shape[1]
-    canvas.box(left - 1, top - 1, right + 1, bottom + 1, INK)
-    canvas.pixels[top:bottom, left:right] = drawn
-    _legend(canvas, bottom + MARGIN, most)
-    return canvas.image()
+    cells = np.rint(colours).astype(np.uint8)
+    drawn = cells.repeat(cell, axis=0).repeat(cell, axis=1)
+    height, width = drawn.shape[:2]
+    legend = _legend(max(width, WIDEST // 2), most)
+    picture = np.empty(
+        (MARGIN + height + len(legend), legend.shape[1], 3), dtype=np.uint8
+    )
+    picture[:] = PAPER
+    picture[-len(legend) :] = legend
+    left = (picture.shape[1] - width) // 2
+    picture[MARGIN - 1 : MARGIN + height + 1, left - 1 : left + width + 1] = INK
+    picture[MARGIN : MARGIN + height, left : left + width] = drawn
+    return picture
 
 
-def _legend(canvas: Canvas, top: int, most: int) -> None:
+def _legend(width: int, most: int) -> np.ndarray:
     """Draw the scale from one visit to the most, with both numbers."""
+    canvas = Canvas(LEGEND, width + 2 * MARGIN)
     digits = 4 * 2 * len(str(most))
-    left, right = 2 * MARGIN + 8, canvas.pixels.shape[1] - 2 * MARGIN - digits
+    left, right = 2 * MARGIN + 8, width - digits
     low = np.log1p(1) / np.log1p(most)
-    canvas.pixels[top : top + 12, left:right] = ramp(np.linspace(low, 1, right - left))
-    canvas.number(left - 10, top + 6, 1, 2, INK)
-    canvas.number(right + 6 + digits / 2, top + 6, most, 2, INK)
+    middle = LEGEND // 2
+    scale = ramp(np.linspace(low, 1, right - left))
+    canvas.pixels[middle - 6 : middle + 6, left:right] = scale
+    canvas.number(left - 10, middle, 1, 2, INK)
+    canvas.number(right + 6 + digits / 2, middle, most, 2, INK)
+    return canvas.image()
 
 
 def _flat(visits: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Point maze: a mass that is pushed through a maze; see world.py."""
