@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from curiosity_rl.canvas import GOLD, INK, MUTED, PAPER, Canvas
 from curiosity_rl.envs.arm.rules import (
     FAR,
     FOREARM,
@@ -20,7 +21,6 @@ from curiosity_rl.envs.arm.rules import (
     ZONE,
     State,
 )
-from curiosity_rl.envs.rendering import GOLD, INK, MUTED, PAPER, Canvas
 
 SIDE = 400
 WOOD, REACHED = (236, 228, 214), (222, 211, 192)
