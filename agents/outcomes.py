@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
+import json
 import multiprocessing
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -12,11 +16,62 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 Outcome = TypeVar("Outcome")
+UNIMPORTANT = ("seed", "name", "log_folder", "progress", "save_freq")
+"""Settings that do not tell a row of runs from others."""
 
 
 def written(pattern: str) -> Any:
     """Declare a field of an outcome that a file holds in this format, e.g. `.4f`."""
     return field(metadata={"pattern": pattern})
+
+
+def digest(config: Any, **more: Any) -> str:
+    """Return a short name of a configuration, a dataclass, but for its seed.
+
+    Args:
+        config: The settings.
+        more: What else a run depends on; plain values.
+    """
+    settings = asdict(config)
+    for name in UNIMPORTANT:
+        del settings[name]
+    text = json.dumps(settings | more, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def play_and_keep(
+    play: Callable[..., Outcome],
+    runs: Sequence[tuple[Any, ...]],
+    jobs: int,
+    label: Callable[..., str],
+    keep: Callable[[Outcome], str],
+) -> None:
+    """Call `play(*run)` for all runs; tell of each as it ends.
+
+    Args:
+        play: See `play_all`.
+        runs: Arguments of each call.
+        jobs: Processes at a time.
+        label: Returns a run's name, of its arguments.
+        keep: Called with each result; returns what to tell of it.
+
+    Raises:
+        RuntimeError: If runs failed; names them, after all others have ended.
+    """
+    failed: list[str] = []
+    for number, (run, outcome) in enumerate(play_all(play, runs, jobs), 1):
+        if isinstance(outcome, Exception):
+            failed.append(label(*run))
+            told = f"failed: {type(outcome).__name__}: {outcome}"
+        else:
+            told = keep(outcome)
+        line = f"[{number}/{len(runs)}] {label(*run)}: {told}"
+        print(line, file=sys.stderr, flush=True)
+    if failed:
+        raise RuntimeError(
+            f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}; the "
+            "outcomes of the others are kept, the same command repeats these"
+        )
 
 
 def play_all(
@@ -84,15 +139,23 @@ def _parsed(kind: str, text: str) -> str | int | bool | float:
     return parsers.get(kind, float)(text)
 
 
-def append(file: Path, outcome: Any) -> None:
-    """Append one outcome, in the formats that its fields are declared with."""
+def append(file: Path, *outcomes: Any) -> None:
+    """Append outcomes of one kind, in the formats that their fields are declared with.
+
+    All of them in one piece: a process that dies leaves all or none in the file.
+    """
+    rows = [
+        {
+            f.name: format(getattr(outcome, f.name), f.metadata.get("pattern", ""))
+            for f in fields(outcome)
+        }
+        for outcome in outcomes
+    ]
     file.parent.mkdir(parents=True, exist_ok=True)
-    new = not file.exists()
-    row = asdict(outcome)
-    for f in fields(outcome):
-        row[f.name] = format(row[f.name], f.metadata.get("pattern", ""))
-    with file.open("a", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, list(row), lineterminator="\n")
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    if not file.exists():
+        writer.writeheader()
+    writer.writerows(rows)
+    with file.open("ab") as lines:
+        lines.write(text.getvalue().encode())

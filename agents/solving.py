@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import statistics
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,13 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.evaluation import ReturnRow, evaluate_agents
 from curiosity_rl.agents.experiment import build, torch_threads
-from curiosity_rl.agents.outcomes import append, play_all, read, written
+from curiosity_rl.agents.outcomes import (
+    append,
+    digest,
+    play_and_keep,
+    read,
+    written,
+)
 from curiosity_rl.agents.stopping import EpisodeLog, StopWhenSolved
 from curiosity_rl.agents.tasks import TASKS, Task, chosen_tasks
 from curiosity_rl.agents.worlds import find_world, make_lanes
@@ -101,22 +104,12 @@ def solve(
     wanted = [_planned(*run) for run in plan]
     done = {_key(outcome) for outcome in read(file, Outcome)}
     runs = [run for run, key in zip(plan, wanted, strict=True) if key not in done]
-    failed: list[str] = []
-    for number, (run, outcome) in enumerate(play_all(play, runs, jobs), 1):
-        name, _, config = run
-        label = f"{name}, {config.intrinsic}, seed {config.seed}"
-        if isinstance(outcome, Exception):
-            failed.append(label)
-            told = f"failed: {type(outcome).__name__}: {outcome}"
-        else:
-            append(file, outcome)
-            told = _sentence(outcome)
-        print(f"[{number}/{len(runs)}] {label}: {told}", file=sys.stderr, flush=True)
-    if failed:
-        raise RuntimeError(
-            f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}; the "
-            "outcomes of the others are kept, the same command repeats these"
-        )
+
+    def keep(outcome: Outcome) -> str:
+        append(file, outcome)
+        return _sentence(outcome)
+
+    play_and_keep(play, runs, jobs, _label, keep)
     found = {_key(outcome): outcome for outcome in read(file, Outcome)}
     return [found[key] for key in wanted]
 
@@ -202,13 +195,12 @@ def _planned(
     name: str, task: Task, config: ExperimentConfig
 ) -> tuple[str, str, int, str]:
     """Return what tells this run from all others of a file."""
-    settings = asdict(config)
-    for unimportant in ("seed", "name", "log_folder", "progress", "save_freq"):
-        del settings[unimportant]
-    settings["stop"] = [task.kind, task.level, task.window, task.best_action]
-    text = json.dumps(settings, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return name, config.intrinsic, config.seed, digest
+    stop = [task.kind, task.level, task.window, task.best_action]
+    return name, config.intrinsic, config.seed, digest(config, stop=stop)
+
+
+def _label(name: str, _: Task, config: ExperimentConfig) -> str:
+    return f"{name}, {config.intrinsic}, seed {config.seed}"
 
 
 def _key(outcome: Outcome) -> tuple[str, str, int, str]:

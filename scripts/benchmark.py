@@ -1,10 +1,11 @@
-"""Measure: `benchmark.py worlds | training | overhead | bonuses | solving`.
+"""Measure: `benchmark.py worlds | training | overhead | bonuses | solving | exploring`.
 
 worlds    speed of the worlds' kernels and faces against floors in the same run
 training  speed of training against the same PPO on an environment that does nothing
 overhead  what every bonus costs, against the PPO that it is added to
 bonuses   what an agent learns with every bonus, several seeds each
 solving   frames and seconds to solve each world, with and without the bonus
+exploring what is found with every bonus where nothing else is paid
 """
 
 from __future__ import annotations
@@ -322,9 +323,35 @@ def solving(
     print(text)
 
 
+def exploring(
+    tasks: tuple[str, ...] = (),
+    bonuses: tuple[str, ...] = (),
+    seeds: int = 3,
+    jobs: int = 2,
+    file: str = "docs/exploring.csv",
+) -> None:
+    """Train without a reward, with every bonus; print a table and write it.
+
+    Runs in the file are not repeated. The table stands beside the file, as `.md`.
+
+    Args:
+        tasks: Names of tasks; empty for all.
+        bonuses: Labels of bonuses; empty for those of each task.
+        seeds: Number of seeds, from 0.
+        jobs: Processes at a time.
+        file: CSV file of what was found.
+    """
+    from curiosity_rl.agents import exploring as table
+
+    findings = table.explore(tasks, bonuses, range(seeds), Path(file), jobs)
+    text = table.markdown(findings)
+    table.write(Path(file).with_suffix(".md"), text)
+    print(text)
+
+
 if __name__ == "__main__":
     try:
-        auto_cli([worlds, training, overhead, bonuses, solving])
+        auto_cli([worlds, training, overhead, bonuses, solving, exploring])
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -17,7 +17,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from stable_baselines3 import PPO
 
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
-from curiosity_rl.agents import solving
+from curiosity_rl.agents import outcomes, solving
 from curiosity_rl.agents.experiment import build
 from curiosity_rl.agents.outcomes import append, play_all, read
 from curiosity_rl.agents.solving import (
@@ -190,7 +190,7 @@ def test_runs_of_the_file_are_not_repeated_and_the_failed_are_named(
                 del rest[part]
             yield run, Outcome(*key, **rest)
 
-    monkeypatch.setattr(solving, "play_all", pretend)
+    monkeypatch.setattr(outcomes, "play_all", pretend)
     file = tmp_path / "new" / "solving.csv"
     tasks = {"tiny": TINY}
     with pytest.raises(RuntimeError, match="tiny, count, seed 1; tiny, none, seed 1"):
