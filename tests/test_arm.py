@@ -212,7 +212,7 @@ def test_the_table_is_drawn_in_its_colours():
     [
         ("reward", "dense", "sparse"),
         ("reward", None, "sparse"),
-        ("goals", 1, "True or False"),
+        ("goal_conditioned", 1, "True or False"),
         ("spread", 1.1, "from 0.0 to 1.0"),
         ("spread", float("nan"), "from 0.0 to 1.0"),
         ("walk", -0.1, "from 0.0 to 1.0"),

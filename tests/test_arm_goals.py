@@ -23,7 +23,7 @@ from curiosity_rl.envs.arm.world import Arm
 
 
 def test_goals_are_spread_over_what_the_stick_reaches():
-    obs, info = arms(600, goals=True, spread=0.0).reset(seed=4)
+    obs, info = arms(600, goal_conditioned=True, spread=0.0).reset(seed=4)
     x, y = TABLE * obs["desired_goal"].T.astype(float)
     for value, middle, half in (
         (np.hypot(x, y), 1.0, 0.35),
@@ -40,13 +40,13 @@ def test_goals_are_spread_over_what_the_stick_reaches():
 
 def test_the_flat_form_is_no_world_of_goals():
     assert not hasattr(Arm(), "compute_reward")
-    assert hasattr(Arm(goals=True), "compute_reward")
+    assert hasattr(Arm(goal_conditioned=True), "compute_reward")
 
 
 def test_the_script_brings_the_toy_to_every_goal():
     """Equal to the reference; episodes go on, and every step in the zone is paid."""
     lanes = 16
-    env = arms(lanes, goals=True)
+    env = arms(lanes, goal_conditioned=True)
     happened = assert_equals_reference(
         env, lanes, 100, 17, lambda t, obs: scripted(obs)
     )
@@ -58,7 +58,7 @@ def test_the_script_brings_the_toy_to_every_goal():
 def test_rewards_asked_for_anew_equal_those_paid(reward: str):
     """To the bit, also with goals of others, as hindsight replay asks."""
     lanes, steps = 20, 150
-    env = arms(lanes, goals=True, reward=reward)
+    env = arms(lanes, goal_conditioned=True, reward=reward)
     world: Any = env.unwrapped.world
     obs, _ = env.reset(seed=21)
     rng = np.random.default_rng(2)
@@ -95,7 +95,7 @@ def test_rewards_asked_for_anew_equal_those_paid(reward: str):
 
 
 def test_the_zone_is_a_disc_of_radius_a_fifth():
-    world = Arm(goals=True)
+    world = Arm(goal_conditioned=True)
     near = np.array([[0.0999, 0.0], [0.0, -0.0999], [0.0705, 0.0705]])
     far = np.array([[0.1001, 0.0], [0.0, -0.1001], [0.0709, 0.0709]])
     middle = np.zeros(2)
@@ -105,7 +105,7 @@ def test_the_zone_is_a_disc_of_radius_a_fifth():
 
 def test_hindsight_replay_trains_through_the_adapter():
     """SB3's SAC + HER: relabelled rewards are those of the world's own rule."""
-    venv = VectorEnvAdapter(arms(4, goals=True), seed=3)
+    venv = VectorEnvAdapter(arms(4, goal_conditioned=True), seed=3)
     model = SAC(
         "MultiInputPolicy",
         venv,
@@ -124,7 +124,7 @@ def test_hindsight_replay_trains_through_the_adapter():
     assert model._n_updates > 0
     buffer: Any = model.replay_buffer
     batch = buffer.sample(512, env=None)
-    world: Any = Arm(goals=True)
+    world: Any = Arm(goal_conditioned=True)
     anew = world.compute_reward(
         batch.next_observations["achieved_goal"].numpy(),
         batch.next_observations["desired_goal"].numpy(),

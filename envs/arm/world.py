@@ -63,18 +63,18 @@ class Arm(World):
     direction (cos, sin); gripper closed, stick held, toy on the tip (0 or 1); then
     `(x, y) / 2` of hand, handle, tip, toy, walker and far toy.
 
-    With `goals` a Dict: `observation` as before; `achieved_goal`, the toy's
+    With `goal_conditioned` a Dict: `observation` as before; `achieved_goal`, the toy's
     `(x, y) / 2`; `desired_goal`, such a point, drawn for each episode at a distance of
     1 +- .35 and an angle of 1.5 +- 1.2, which the stick's tip reaches everywhere.
 
     ## Reward
     1 when the toy is in the goal zone, within .2 of its middle, else 0. The middle is
-    at distance 1, angle .7, or with `goals` at `desired_goal`: `compute_reward` is the
-    same rule, batched, and equal to the bit. With `reward="none"` always 0.
+    at distance 1, angle .7, or, goal-conditioned, at `desired_goal`: `compute_reward`
+    is the same rule, batched, and equal to the bit. With `reward="none"` always 0.
 
     ## End
-    Terminated when the reward is 1. With `goals` or `reward="none"` never: the episode
-    goes on, and it is paid in each step in which the toy lies or hangs in the zone.
+    Terminated when the reward is 1. Goal-conditioned or with `reward="none"` never: the
+    episode goes on, and it is paid in each step in which the toy is in the zone.
     Truncated after 100 steps (`max_episode_steps`).
 
     ## Info
@@ -90,7 +90,7 @@ class Arm(World):
     it hangs on the tip. Each map opens only to those who found the one before.
 
     ## Registered ids
-    `arm-v0`.
+    `arm-v0`, `arm-goal-v0` (`goal_conditioned=True`).
 
     ## Source
     The tool-use set-up of Forestier & Oudeyer (2016) and Forestier, Portelas, Mollard &
@@ -99,7 +99,8 @@ class Arm(World):
 
     Args:
         reward: `"sparse"` or `"none"`.
-        goals: The goal-conditioned form, for hindsight replay.
+        goal_conditioned: Draw a goal for each episode and show it, for hindsight
+            replay.
         spread: How far things lie from the middle of their regions, 0 (always there) to
             1. Goals do not depend on it.
         walk: Longest step of the walker along an axis, 0 to 1.
@@ -114,7 +115,7 @@ class Arm(World):
     def __init__(
         self,
         reward: str = "sparse",
-        goals: bool = False,
+        goal_conditioned: bool = False,
         spread: float = 1.0,
         walk: float = 0.05,
     ) -> None:
@@ -122,7 +123,7 @@ class Arm(World):
             spread=real("spread", spread, 0.0, 1.0),
             walk=real("walk", walk, 0.0, 1.0),
             paid=choice("reward", reward, REWARDS) == "sparse",
-            goals=flag("goals", goals),
+            goals=flag("goal_conditioned", goal_conditioned),
         )
         self.action_space = Box(-1.0, 1.0, (4,), np.float32)
         seen = Box(-1.0, 1.0, (rules.SIZE,), np.float32)
@@ -157,10 +158,10 @@ class Arm(World):
         """The rewards of toys here that are wanted there, see `_judge`.
 
         Raises:
-            AttributeError: Without `goals`: what has it passes for a world of goals.
+            AttributeError: In the flat form: what has it passes for a world of goals.
         """
         if not self.params.goals:
-            raise AttributeError("compute_reward needs goals=True")
+            raise AttributeError("compute_reward needs goal_conditioned=True")
         return self._judge
 
     def _judge(

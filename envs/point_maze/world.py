@@ -62,7 +62,7 @@ class PointMaze(World):
     never terminated, the goal stays for the episode, and a relabelled reward can
     contradict no end. Truncated after `max_steps`.
     ## Registered ids
-    `point-maze-v0`.
+    `point-maze-v0`, `point-maze-goal-v0` (`goal_conditioned=True`).
     ## Source
     Fu et al. (2020), D4RL, maze2d; the terms, maze layouts, time limits and success
     radius are those of Gymnasium-Robotics' PointMaze. The dynamics are simpler: no
