@@ -86,7 +86,7 @@ TASKS: dict[str, Task] = {
     "multi-room-n6": _multi_room(6, 10, 600_000, bar_frames=400_000, bar_seconds=45),
     "empty": Task("empty-v0", 100_000),
     "four-rooms": Task("four-rooms-v0", 400_000),
-    "obstructed-maze-1dlh": _maze("1Dlh", 300_000),
+    "obstructed-maze-1dl": _maze("1Dl", 400_000),
     "deep-sea-20": _deep_sea(20, 2_000, bar_frames=40_000),
     "river-swim": Task(
         "river-swim-v0", 100_000, kind="return", level=0.95, best_action=1
@@ -98,6 +98,7 @@ TASKS: dict[str, Task] = {
     "key-corridor-s4r3": _key_corridor(4, 2_000_000, bar_seconds=180, stretch=True),
     "key-corridor-s5r3": _key_corridor(5, 4_000_000, stretch=True),
     "key-corridor-s6r3": _key_corridor(6, 4_000_000, stretch=True),
+    "obstructed-maze-1dlh": _maze("1Dlh", 1_000_000, stretch=True),
     "obstructed-maze-2dlh": _maze("2Dlh", 2_000_000, stretch=True),
     "deep-sea-30": _deep_sea(30, 5_000, stretch=True),
     "deep-sea-50": _deep_sea(50, 10_000, stretch=True),
