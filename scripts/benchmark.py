@@ -198,21 +198,32 @@ def worlds(
     show("memory of a lane", head, memory_rows())
 
 
-def training(env: str = "tutor-v0", n_envs: int = 256, rollouts: int = 6) -> None:
+def training(
+    env: str = "tutor-v0", n_envs: int = 256, rollouts: int = 6, plain: bool = False
+) -> None:
     """Print the speed of training as a share of the same PPO on a world of no cost.
 
     Args:
         env: World.
         n_envs: Lanes.
         rollouts: Rollouts per round.
+        plain: Train Stable-Baselines3's PPO without a bonus, not the world's preset.
     """
-    from curiosity_rl.agents.speed import training_speed
+    from curiosity_rl.agents import speed
+    from curiosity_rl.agents.config import ExperimentConfig
 
+    if plain:
+        config = speed.plain_ppo(env, n_envs)
+    else:
+        given = {"n_envs": n_envs, "stagger": False, "progress": False}
+        config = ExperimentConfig.load(env=env, **given)
     rows = [
-        [label, f"{speed:,.0f}", f"{100 * share:.0f} %"]
-        for label, speed, share in training_speed(env, n_envs, rollouts, ROUNDS)
+        [label, f"{steps:,.0f}", f"{100 * share:.0f} %"]
+        for label, steps, share in speed.training_speed(config, rollouts, ROUNDS)
     ]
-    show(f"training on {env}, {n_envs} lanes", ("what", "steps/s", "of floor"), rows)
+    show(
+        f"{config.algo} on {env}, {n_envs} lanes", ("what", "steps/s", "of floor"), rows
+    )
 
 
 def overhead(

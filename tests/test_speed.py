@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gymnasium as gym
 import numpy as np
+import pytest
 
-from curiosity_rl.agents.speed import IdleLanes, training_speed
+from curiosity_rl.agents.config import ExperimentConfig
+from curiosity_rl.agents.speed import IdleLanes, plain_ppo, training_speed
 
 
 def test_idle_lanes_do_nothing():
@@ -20,9 +22,15 @@ def test_idle_lanes_do_nothing():
     assert not one[3].any()
 
 
-def test_training_speed():
-    rows = training_speed("tutor-v0", n_envs=64, rollouts=1, rounds=1)
-    assert [row[0] for row in rows] == ["tutor-v0", "a world that does nothing"]
+@pytest.mark.parametrize("plain", [False, True])
+def test_training_speed(plain: bool):
+    if plain:
+        config = plain_ppo("river-swim-v0", 64)
+    else:
+        settings = {"env": "river-swim-v0", "n_envs": 64, "progress": False}
+        config = ExperimentConfig.load(**settings)
+    rows = training_speed(config, rollouts=1, rounds=1)
+    assert [row[0] for row in rows] == ["river-swim-v0", "a world that does nothing"]
     for _, speed, share in rows:
         assert speed > 0
         assert share > 0
