@@ -1,11 +1,12 @@
-"""Measure: `benchmark.py worlds | training | overhead | bonuses | solving | exploring`.
+"""Measure: `python scripts/benchmark.py COMMAND`.
 
-worlds    speed of the worlds' kernels and faces against floors in the same run
-training  speed of training against the same PPO on an environment that does nothing
-overhead  what every bonus costs, against the PPO that it is added to
-bonuses   what an agent learns with every bonus, several seeds each
-solving   frames and seconds to solve each world, with and without the bonus
-exploring what is found with every bonus where nothing else is paid
+worlds     speed of the worlds' kernels and faces against floors in the same run
+starting   how long kernels compile on first use, and first steps take from then on
+training   speed of training against the same PPO on an environment that does nothing
+overhead   what every bonus costs, against the PPO that it is added to
+bonuses    what an agent learns with every bonus, several seeds each
+solving    frames and seconds to solve each world, with and without the bonus
+exploring  what is found with every bonus where nothing else is paid
 """
 
 from __future__ import annotations
@@ -198,6 +199,21 @@ def worlds(
     show("memory of a lane", head, memory_rows())
 
 
+def starting(names: tuple[str, ...] = ()) -> None:
+    """Print how long kernels compile on first use, and first steps take from then on.
+
+    Args:
+        names: Ids of worlds; empty for all.
+    """
+    from curiosity_rl.agents.starting import start_seconds
+
+    first, later = start_seconds(names or tuple(WORLDS))
+    rows = [[name, f"{taken:.2f}"] for name, taken in later.items()]
+    show("CPU seconds to the first steps from the cache", ("world", "s"), rows)
+    print(f"compiling all of them on first use: {first:.1f} s of CPU (bar: 60 s)")
+    print(f"slowest from the cache: {max(later.values()):.2f} s (bar: 1 s)")
+
+
 def training(
     env: str = "tutor-v0", n_envs: int = 256, rollouts: int = 6, plain: bool = False
 ) -> None:
@@ -362,7 +378,7 @@ def exploring(
 
 if __name__ == "__main__":
     try:
-        auto_cli([worlds, training, overhead, bonuses, solving, exploring])
+        auto_cli([worlds, starting, training, overhead, bonuses, solving, exploring])
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
