@@ -145,14 +145,14 @@ def bar(env_id: str, what: str, lanes: int, rate: float, times: float | None) ->
 
 
 def memory_rows() -> list[list[str]]:
-    """Tell what state a lane of each world takes, against 1 kB beside its map."""
+    """Tell what a lane of each world takes, against 1 kB beside map and observation."""
     from curiosity_rl.agents.stepping import Lanes
 
     rows = []
     for env_id in WORLDS:
-        state, a_map = Lanes(env_id, 8).bytes_per_lane()
-        end = "met" if state <= MOST_BYTES else "missed"
-        rows.append([env_id, f"{state:,}", f"{a_map:,}", f"{MOST_BYTES:,}: {end}"])
+        sizes = Lanes(env_id, 8).bytes_per_lane()
+        end = "met" if sizes[-1] <= MOST_BYTES else "missed"
+        rows.append([env_id, *(f"{n:,}" for n in sizes), f"{MOST_BYTES:,}: {end}"])
     return rows
 
 
@@ -195,8 +195,8 @@ def worlds(
     print(", ".join(f"{name} {rate:,.0f} steps/s" for name, rate in peers.items()))
     if MINIGRID not in peers:
         print(f"No {MINIGRID} to compare with: pip install minigrid")
-    head = ("world", "bytes of state", "of its map", "bar, beside the map")
-    show("memory of a lane", head, memory_rows())
+    head = ("world", "map or graph", "kept observation", "all else", "bar of all else")
+    show("memory of a lane, in bytes", head, memory_rows())
 
 
 def starting(names: tuple[str, ...] = ()) -> None:
