@@ -46,7 +46,7 @@ BAD = {
     "population": choice("assistments", "textbook"),
     "students": whole(1, 2**62, unset=True),
     "budget": whole(1, 1_000_000),
-    "goals": whole(1, 12),
+    "goals": whole(1, 12, unset=True),
     "distractors": whole(0, 256),
     "gating": choice("hard", "soft", None),
     "forgetting": chance(),
@@ -109,7 +109,7 @@ def test_an_unknown_setting_names_the_nearest(given_name: str, meant: str):
 
 
 def test_gating_must_suit_the_curriculum():
-    sentence = "edm2016 curricula use additive gating, all others hard or soft"
+    sentence = "as edm2016, use additive gating, all others hard or soft"
     with pytest.raises(ValueError, match=sentence):
         Tutor(curriculum="edm2016-0", gating="hard")
     with pytest.raises(ValueError, match=sentence):

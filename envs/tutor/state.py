@@ -66,6 +66,7 @@ class Params(NamedTuple):
     parents: np.ndarray  # (K, P) int16, FIXED curricula, parents first
     learn: np.ndarray  # (K,) float32, where the curriculum fixes it; else empty
     boost: np.ndarray  # (K,) float32
+    exam: np.ndarray  # (G,) int64, skills that exams are drawn from; empty: last half
     table: np.ndarray  # (rows, 3) float64, logits of learn, guess, slip
     jitter: np.ndarray  # (3,) float64
     clips: np.ndarray  # (6,) float64

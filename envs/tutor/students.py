@@ -181,7 +181,19 @@ def draw_graph(word, slots, i, state, params):
 
 @kernel
 def draw_goals(word, slots, i, state, params):
-    """Draw goals, the last skill and others of the last half; return the word."""
+    """Draw goals; return the advanced word.
+
+    From the skills that the curriculum names, where it does (selection sampling);
+    otherwise the last skill and others of the last half.
+    """
+    if params.exam.size:
+        left = params.goals
+        for c in range(params.exam.size):
+            word += STEP
+            if uniform(word) * (params.exam.size - c) < left:
+                add(state.goal, i, slots[params.exam[c]])
+                left -= 1
+        return word
     skills = params.skills
     add(state.goal, i, slots[skills - 1])
     pool = min(skills, max(skills - skills // 2, params.goals))

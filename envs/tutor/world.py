@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -88,13 +89,16 @@ class Tutor(World):
     prerequisites: Clement, Oudeyer & Lopes (EDM 2016).
 
     Args:
-        curriculum: `layered-K`, `chain-K`, `edm2016-0` to `edm2016-4`, or a mapping
-            from each skill's name to the names of its prerequisites.
+        curriculum: `layered-K`, `chain-K`, `edm2016-0` to `edm2016-4`, `arithmetic`
+            (counting to fractions), a course file (`.yaml`, `Curriculum.from_yaml`), a
+            mapping from each skill's name to the names of its prerequisites, or a
+            `Curriculum`.
         population: `assistments` (fits to real answers) or `textbook`.
         students: Draw from a fixed pool of so many students, in training and in
             evaluation alike; None for a new one every episode.
         budget: Exercises per episode.
-        goals: Skills in the exam.
+        goals: Skills in the exam; None for all goals that the curriculum names, or for
+            2 where it names none.
         distractors: Activities that nobody can learn.
         gating: What missing prerequisites do to learning: `hard` (times `leak`), `soft`
             (in proportion) or `additive` (EDM 2016); None for the curriculum's own.
@@ -105,7 +109,8 @@ class Tutor(World):
         leak: Share of the chance to learn that is left without prerequisites.
         prior: Chance that a skill is known at the start; None for the population's own.
         min_unknown: Needed skills unknown at the start, at least; None for 6 or half of
-            the skills, whichever is less.
+            the skills (of those that the easiest goal needs, where the curriculum names
+            goals), whichever is less.
         graph_noise: Chance that a link of a `noisy` graph is wrong: it then names an
             earlier skill that is no prerequisite, if there is one.
 
@@ -115,11 +120,14 @@ class Tutor(World):
 
     def __init__(
         self,
-        curriculum: str | Mapping[str, Sequence[str]] = "layered-12",
+        curriculum: str
+        | PathLike[str]
+        | Mapping[str, Sequence[str]]
+        | curricula.Curriculum = "layered-12",
         population: str = "assistments",
         students: int | None = None,
         budget: int = 180,
-        goals: int = 2,
+        goals: int | None = None,
         distractors: int = 4,
         gating: Literal["hard", "soft", "additive"] | None = None,
         forgetting: float = 0.0,
@@ -135,8 +143,11 @@ class Tutor(World):
         self.budget = whole("budget", budget, 1, 1_000_000)
         skills = self.curriculum.skills
         activities = skills + whole("distractors", distractors, 0, 256)
+        named = len(self.curriculum.goals)
+        if goals is None:
+            goals = named or 2
         if min_unknown is None:
-            min_unknown = min(6, skills // 2)
+            min_unknown = min(6, max(1, self.curriculum.smallest_exam // 2))
         people = populations.parse(population).with_prior(
             None if prior is None else real("prior", prior, 0.0, 1.0)
         )
@@ -144,7 +155,7 @@ class Tutor(World):
             skills=skills,
             activities=activities,
             budget=self.budget,
-            goals=whole("goals", goals, 1, skills),
+            goals=whole("goals", goals, 1, named or skills),
             min_unknown=whole("min_unknown", min_unknown, 0, skills),
             redraws=REDRAWS,
             students=0 if students is None else whole("students", students, 1, 2**62),
@@ -161,6 +172,7 @@ class Tutor(World):
             parents=self.curriculum.parent_table(),
             learn=np.array(self.curriculum.learn or (), dtype=np.float32),
             boost=np.array(self.curriculum.boost, dtype=np.float32),
+            exam=np.array(self.curriculum.goals, dtype=np.int64),
             table=np.log(people.table / (1 - people.table)),
             jitter=np.array(people.jitter_sd),
             clips=np.array(people.clips),
@@ -291,7 +303,7 @@ def _gating(gating: str | None, curriculum: curricula.Curriculum) -> int:
     chosen = GATINGS[choice("gating", gating, GATINGS)]
     if additive != (chosen == st.ADDITIVE):
         raise ValueError(
-            f"got gating={gating!r}; edm2016 curricula use additive gating, all others "
-            "hard or soft"
+            f"got gating={gating!r}; curricula that fix the chances to learn, such as "
+            "edm2016, use additive gating, all others hard or soft"
         )
     return chosen
