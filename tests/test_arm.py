@@ -160,7 +160,7 @@ def test_the_walker_stays_on_the_table():
 def test_random_play_moves_the_stick_seldom_and_the_toy_hardly_ever():
     """The figures of the docstring: .14, .0005 and 0 of the episodes."""
     lanes = 4000
-    env = arms(lanes, reward="none", max_episode_steps=1000)
+    env = arms(lanes, reward="none", max_steps=1000)
     _, info = env.reset(seed=0)
     rng, home = np.random.default_rng(0), np.zeros(lanes, bool)
     for _ in range(100):
