@@ -193,7 +193,8 @@ def test_grounds_tell_what_their_worlds_tell() -> None:
         assert {"none", "count", "noveld", "rnd", "bayes-linear"} < set(ground.bonuses)
         for label in ground.bonuses:
             config = configuration(ground, label, seed=3)
-            assert config.env_kwargs["reward"] == "none"
+            if ground.env != "door-key-v0":  # which has no form without a reward
+                assert config.env_kwargs["reward"] == "none"
             assert config.n_timesteps % (config.n_envs * 64) == 0
             assert config.extrinsic == config.intrinsic.startswith("none")
             assert config.intrinsic_kwargs == BONUSES[label].kwargs
