@@ -90,7 +90,8 @@ class Tutor(World):
     Args:
         curriculum: `layered-K`, `chain-K`, `edm2016-0` to `edm2016-4`, or a mapping
             from each skill's name to the names of its prerequisites.
-        population: `assistments` (fits to real answers) or `textbook`.
+        population: `assistments` (fits to real answers), `textbook`, or a file such as
+            `population.yaml`, which `scripts/calibrate.py` makes of a log of answers.
         students: Draw from a fixed pool of so many students, in training and in
             evaluation alike; None for a new one every episode.
         budget: Exercises per episode.
