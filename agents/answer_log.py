@@ -65,7 +65,7 @@ class AnswerLog:
         return int(first), int(last)
 
     def part(self, keep: np.ndarray) -> AnswerLog:
-        """Return the log of some sequences only, `(S,)` bool; names stay as they are."""
+        """Return the log of some sequences, `(S,)` bool; names stay as they are."""
         lengths = self.lengths
         return AnswerLog(
             self.users,

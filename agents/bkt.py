@@ -17,7 +17,7 @@ import numpy as np
 
 from curiosity_rl.jit import kernel
 
-NAMES = ("prior", "learn", "guess", "slip", "forget")
+NAMES: tuple[str, ...] = ("prior", "learn", "guess", "slip", "forget")
 PRIOR, LEARN, GUESS, SLIP, FORGET = range(5)
 LOWEST = 1e-4
 BOUNDS = ((LOWEST, 1 - LOWEST), (LOWEST, 1 - LOWEST), (LOWEST, 0.5), (LOWEST, 0.5))

@@ -125,13 +125,15 @@ def calibrate(
     log = log.part(np.isin(log.skill, kept))
     tick("ability", 0.4)
     ability = answer_models.ability_deviation(log)
+    scores = quality(log, forgetting, tick)
+    tick("done", 1.0)
     return Calibration(
         answers=sum(skill.answers for skill in skills),
         students=len(log.users),
         skills=tuple(skills),
         forgetting=forgetting,
         ability_sd=ability,
-        quality=quality(log, forgetting, tick),
+        quality=scores,
     )
 
 

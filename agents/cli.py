@@ -37,9 +37,8 @@ LOG is a CSV file, one answer a line, whose first line names the columns; the li
 student stand in order of time, or --time names a column that says it. Each skill is
 fitted by Bayesian knowledge tracing; skills with too few answers, and fits that mean
 nothing, are refused by name. How well the fits foretell held-out students is printed
-beside simple models. Then:
-
-  train --env tutor-v0 --env-kwargs.population population.yaml"""
+beside simple models. The file is read by the tutor's worlds:
+--env-kwargs.population population.yaml"""
 _ABOUT = """usage: curiosity-rl COMMAND [options]
 
 commands:

@@ -6,26 +6,12 @@ from itertools import product
 
 import numpy as np
 import pytest
+from bkt_students import play
 from scipy.optimize import minimize
 
 from curiosity_rl.agents import bkt
 
 THETA = (0.4, 0.15, 0.2, 0.1, 0.05)
-
-
-def play(
-    theta: tuple[float, ...], students: int, answers: int, seed: int
-) -> np.ndarray:
-    """Let students answer by the rules of the model, `(students, answers)`."""
-    prior, learn, guess, slip, forget = theta
-    rng = np.random.default_rng(seed)
-    known = rng.random(students) < prior
-    rows = []
-    for _ in range(answers):
-        rows.append(rng.random(students) < np.where(known, 1 - slip, guess))
-        draw = rng.random(students)
-        known = np.where(known, draw >= forget, draw < learn)
-    return np.stack(rows, axis=1)
 
 
 def paths_chance(theta: tuple[float, ...], answers: tuple[bool, ...]) -> float:
