@@ -18,8 +18,10 @@ from curiosity_rl.registry import WORLDS, load
 ROUNDS = 7
 ACTIONS = 16
 """Batches of random actions that are drawn before, and played in turn."""
-MAPS = ("cells",)
-"""Fields of a state that are its map, beside which a lane may take 1 kB."""
+MAPS = ("cells", "parents", "shown", "children")
+"""Fields of a state that are a lane's map or graph."""
+KEPT = ("features",)
+"""Fields of a state that are its observation as it stands, kept to be changed."""
 
 
 def seconds(work: Callable[[], Any], repeat: int, rounds: int = ROUNDS) -> float:
@@ -102,12 +104,13 @@ class Lanes:
                 world.reset(state, ended)
         return stepping
 
-    def bytes_per_lane(self) -> tuple[int, int]:
-        """Return the bytes of state that a lane takes: without its map, and the map."""
+    def bytes_per_lane(self) -> tuple[int, int, int]:
+        """Return the bytes that a lane takes: its map, a kept observation, the rest."""
         arrays = self.state._asdict()
         sizes = {name: array.nbytes // len(array) for name, array in arrays.items()}
         a_map = sum(sizes.pop(name, 0) for name in MAPS)
-        return sum(sizes.values()), a_map
+        kept = sum(sizes.pop(name, 0) for name in KEPT)
+        return a_map, kept, sum(sizes.values())
 
 
 def kernel_seconds(lanes: Lanes, repeat: int, move: Mover | None = None) -> float:

@@ -1,11 +1,12 @@
-"""Measure: `benchmark.py worlds | training | overhead | bonuses | solving | exploring`.
+"""Measure: `python scripts/benchmark.py COMMAND`.
 
-worlds    speed of the worlds' kernels and faces against floors in the same run
-training  speed of training against the same PPO on an environment that does nothing
-overhead  what every bonus costs, against the PPO that it is added to
-bonuses   what an agent learns with every bonus, several seeds each
-solving   frames and seconds to solve each world, with and without the bonus
-exploring what is found with every bonus where nothing else is paid
+worlds     speed of the worlds' kernels and faces against floors in the same run
+starting   how long kernels compile on first use, and first steps take from then on
+training   speed of training against the same PPO on an environment that does nothing
+overhead   what every bonus costs, against the PPO that it is added to
+bonuses    what an agent learns with every bonus, several seeds each
+solving    frames and seconds to solve each world, with and without the bonus
+exploring  what is found with every bonus where nothing else is paid
 """
 
 from __future__ import annotations
@@ -144,14 +145,14 @@ def bar(env_id: str, what: str, lanes: int, rate: float, times: float | None) ->
 
 
 def memory_rows() -> list[list[str]]:
-    """Tell what state a lane of each world takes, against 1 kB beside its map."""
+    """Tell what a lane of each world takes, against 1 kB beside map and observation."""
     from curiosity_rl.agents.stepping import Lanes
 
     rows = []
     for env_id in WORLDS:
-        state, a_map = Lanes(env_id, 8).bytes_per_lane()
-        end = "met" if state <= MOST_BYTES else "missed"
-        rows.append([env_id, f"{state:,}", f"{a_map:,}", f"{MOST_BYTES:,}: {end}"])
+        sizes = Lanes(env_id, 8).bytes_per_lane()
+        end = "met" if sizes[-1] <= MOST_BYTES else "missed"
+        rows.append([env_id, *(f"{n:,}" for n in sizes), f"{MOST_BYTES:,}: {end}"])
     return rows
 
 
@@ -194,8 +195,23 @@ def worlds(
     print(", ".join(f"{name} {rate:,.0f} steps/s" for name, rate in peers.items()))
     if MINIGRID not in peers:
         print(f"No {MINIGRID} to compare with: pip install minigrid")
-    head = ("world", "bytes of state", "of its map", "bar, beside the map")
-    show("memory of a lane", head, memory_rows())
+    head = ("world", "map or graph", "kept observation", "all else", "bar of all else")
+    show("memory of a lane, in bytes", head, memory_rows())
+
+
+def starting(names: tuple[str, ...] = ()) -> None:
+    """Print how long kernels compile on first use, and first steps take from then on.
+
+    Args:
+        names: Ids of worlds; empty for all.
+    """
+    from curiosity_rl.agents.starting import start_seconds
+
+    first, later = start_seconds(names or tuple(WORLDS))
+    rows = [[name, f"{taken:.2f}"] for name, taken in later.items()]
+    show("CPU seconds to the first steps from the cache", ("world", "s"), rows)
+    print(f"compiling all of them on first use: {first:.1f} s of CPU (bar: 60 s)")
+    print(f"slowest from the cache: {max(later.values()):.2f} s (bar: 1 s)")
 
 
 def training(
@@ -362,7 +378,7 @@ def exploring(
 
 if __name__ == "__main__":
     try:
-        auto_cli([worlds, training, overhead, bonuses, solving, exploring])
+        auto_cli([worlds, starting, training, overhead, bonuses, solving, exploring])
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
