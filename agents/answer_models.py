@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
+from scipy.sparse import csr_array
+from scipy.special import expit, logit, logsumexp
 from scipy.stats import rankdata
 
 from curiosity_rl.agents.answer_log import AnswerLog
@@ -15,7 +16,8 @@ ATTEMPTS = 10
 """Attempts with a mean of their own; later ones share the last."""
 RIDGE = 1.0
 NODES = 21
-ROUNDS = 100
+ROUNDS = 200
+CLOSE = 1e-4
 
 
 class Score(NamedTuple):
@@ -117,28 +119,29 @@ def ability_deviation(log: AnswerLog) -> float:
     1981): P(right) = sigmoid(ability + easiness of the skill), ability ~ N(0, sd), by
     expectation maximisation over Gauss-Hermite nodes.
     """
-    sizes = log.lengths
-    hits = np.add.reduceat(log.right, log.starts[:-1], dtype=np.int64)
-    skills, users = len(log.skills), len(log.users)
-    share = np.bincount(log.skill, hits, skills) + 0.5
-    share /= np.bincount(log.skill, sizes, skills) + 1
-    easiness, deviation = np.log(share / (1 - share)), 1.0
+    users, skills = len(log.users), len(log.skills)
+    hits = np.add.reduceat(log.right, log.starts[:-1], dtype=np.float64)
+
+    def by_user(values: np.ndarray) -> csr_array:
+        return csr_array((values, (log.user, log.skill)), shape=(users, skills))
+
+    right, answers = by_user(hits), by_user(log.lengths.astype(float))
+    skill_hits = np.bincount(log.skill, hits, skills)
+    share = (skill_hits + 0.5) / (np.bincount(log.skill, log.lengths, skills) + 1)
+    easiness, deviation = logit(share), 1.0
     nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
+    seen = np.bincount(log.user, minlength=users) > 0
     for _ in range(ROUNDS):
-        z = easiness[log.skill, None] + deviation * nodes
-        fit = hits[:, None] * z - sizes[:, None] * np.logaddexp(0, z)
-        total = np.zeros((users, NODES))
-        np.add.at(total, log.user, fit)
-        total += np.log(weights)
+        z = easiness[:, None] + deviation * nodes
+        total = right @ z - answers @ np.logaddexp(0, z) + np.log(weights)
         posterior = np.exp(total - logsumexp(total, axis=1, keepdims=True))
-        p = expit(z)
-        of = posterior[log.user]
-        slope = np.bincount(log.skill, hits - sizes * (of * p).sum(1), skills)
-        bend = np.bincount(log.skill, sizes * (of * p * (1 - p)).sum(1), skills)
+        posterior[~seen] = 0.0
+        p, expected = expit(z), answers.T @ posterior
+        slope = skill_hits - (expected * p).sum(1)
+        bend = (expected * p * (1 - p)).sum(1)
         easiness = easiness + np.clip(slope / (bend + 1e-3), -1, 1)
-        seen = np.bincount(log.user, minlength=users) > 0
-        after = deviation * float(np.sqrt((posterior[seen] @ nodes**2).mean()))
-        if abs(after - deviation) < 1e-5:
+        after = deviation * float(np.sqrt((posterior @ nodes**2).sum() / seen.sum()))
+        if abs(after - deviation) < CLOSE:
             return after
         deviation = after
     return deviation

@@ -18,21 +18,31 @@ import yaml
 from curiosity_rl.agents import answer_models, bkt
 from curiosity_rl.agents.answer_log import AnswerLog
 from curiosity_rl.agents.answer_models import Score
+from curiosity_rl.agents.realism import (
+    Ability,
+    Likeness,
+    likeness,
+    match_ability,
+    portrait,
+    simulate,
+)
 
 NEAR = 1e-3
 """A parameter so close to a bound is stuck there."""
+AUC_TOLERANCE = 0.05
 HELD_OUT = 5
 """One student in so many is held out to measure how well the fits foretell."""
 JITTER = 0.25
 ABILITY_ON_LEARN = 0.5
 CLIPS = (0.01, 0.90, 0.01, 0.50, 0.01, 0.50)
 DIGITS = 6
-BKT = "Bayesian knowledge tracing"
+NOBODY = np.zeros(len(bkt.NAMES))
+BKT, FACTORS = "Bayesian knowledge tracing", "performance factors"
 BASELINES: dict[str, Callable[[AnswerLog, AnswerLog], np.ndarray]] = {
     "overall mean": answer_models.overall_mean,
     "mean of the skill": answer_models.skill_mean,
     "mean of skill and attempt": answer_models.attempt_mean,
-    "performance factors": answer_models.performance_factors,
+    FACTORS: answer_models.performance_factors,
 }
 Tick = Callable[[str, float], None]
 
@@ -65,7 +75,7 @@ class Calibration:
         students: Students in the log.
         skills: Every skill of the log, in the order of names.
         forgetting: Whether forgetting was fitted.
-        ability_sd: Standard deviation of the students' ability [logit].
+        ability: What sets students apart on all skills alike.
         quality: Scores on held-out students, by model; empty where none was left.
     """
 
@@ -73,7 +83,7 @@ class Calibration:
     students: int
     skills: tuple[SkillFit, ...]
     forgetting: bool
-    ability_sd: float
+    ability: Ability
     quality: dict[str, Score]
 
     @property
@@ -124,7 +134,8 @@ def calibrate(
         )
     log = log.part(np.isin(log.skill, kept))
     tick("ability", 0.4)
-    ability = answer_models.ability_deviation(log)
+    thetas = np.stack([NOBODY if s.theta is None else s.theta for s in skills])
+    ability = match_ability(log, thetas, ABILITY_ON_LEARN)
     scores = quality(log, forgetting, tick)
     tick("done", 1.0)
     return Calibration(
@@ -132,7 +143,7 @@ def calibrate(
         students=len(log.users),
         skills=tuple(skills),
         forgetting=forgetting,
-        ability_sd=ability,
+        ability=ability,
         quality=scores,
     )
 
@@ -219,15 +230,42 @@ def quality(log: AnswerLog, forgetting: bool, tick: Tick) -> dict[str, Score]:
     return scores
 
 
+def compare(log: AnswerLog, found: Calibration, seed: int = 1) -> list[Likeness]:
+    """Hold a log against that of as many simulated students, on the skills kept.
+
+    Args:
+        log: The log of which `found` was made.
+        found: Its calibration.
+        seed: Seed of the simulated students.
+    """
+    kept = [k for k, skill in enumerate(found.skills) if not skill.refused]
+    log = log.part(np.isin(log.skill, kept))
+    thetas = np.zeros((len(log.skills), len(bkt.NAMES)))
+    thetas[kept] = found.table()
+    played = simulate(log, thetas, found.ability, seed)
+    rows = likeness(portrait(log), portrait(played))
+    scores = quality(played, found.forgetting, lambda label, share: None)
+    for name in (BKT, FACTORS):
+        if name in found.quality:
+            real, simulated = found.quality[name].auc, scores[name].auc
+            rows.append(Likeness(f"AUC, {name}", real, simulated, AUC_TOLERANCE))
+    return rows
+
+
 def as_population(found: Calibration) -> dict[str, Any]:
-    """Return the population as plain data; the tutor's worlds read it from YAML."""
+    """Return the population as plain data; the tutor's worlds read it from YAML.
+
+    The weight of the ability on learning, the jitter and the clips are assumptions: a
+    log with few answers of a student on a skill says next to nothing about them.
+    """
     names = bkt.NAMES if found.forgetting else bkt.NAMES[:-1]
     return {
         "kind": "bkt",
         "version": 1,
         "prior": _plain(found.table()[:, bkt.PRIOR].mean()),
-        "ability_sd": _plain(found.ability_sd),
-        "ability_on_learn": ABILITY_ON_LEARN,
+        "ability_sd": _plain(found.ability.sd),
+        "ability_on_learn": found.ability.on_learn,
+        "ability_on_answers": found.ability.on_answers,
         "jitter_sd": [JITTER] * 3,
         "clips": list(CLIPS),
         "skills": [

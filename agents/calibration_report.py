@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from rich import box
 from rich.console import Console
@@ -9,14 +11,19 @@ from rich.table import Table
 
 from curiosity_rl.agents import bkt
 from curiosity_rl.agents.calibration import Calibration
+from curiosity_rl.agents.realism import Likeness
 
 QUANTILES = (0.05, 0.25, 0.50, 0.75, 0.95)
 
 
-def print_report(found: Calibration) -> None:
+def print_report(found: Calibration, rows: Sequence[Likeness] = ()) -> None:
     """Print parameters, scores on held-out students and what was refused, and why.
 
     It fits a terminal of 80 columns.
+
+    Args:
+        found: The calibration.
+        rows: The log beside a simulated one; empty prints no such table.
     """
     console = Console(highlight=False)
     console.width = max(console.width, 80)  # a log file has no width
@@ -28,12 +35,17 @@ def print_report(found: Calibration) -> None:
     )
     console.print(_quantiles(found))
     console.print(
-        f"ability of the students: standard deviation {found.ability_sd:.2f} logits"
+        f"students' ability: deviation {found.ability.sd:.2f} logits, "
+        f"weight on the answers {found.ability.on_answers:.2f}",
+        soft_wrap=True,
     )
     if found.quality:
         console.print()
         console.print("answers of held-out students, foretold one by one")
         console.print(_scores(found))
+    if rows:
+        console.print("the log, beside that of as many simulated students")
+        console.print(_likeness(rows))
     if found.refused:
         console.print("refused:")
     for skill in found.refused:
@@ -59,4 +71,15 @@ def _scores(found: Calibration) -> Table:
     table.add_column("AUC", justify="right")
     for name, score in found.quality.items():
         table.add_row(name, f"{score.log_loss:.4f}", f"{score.auc:.4f}")
+    return table
+
+
+def _likeness(rows: Sequence[Likeness]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("feature", min_width=24)
+    for head in ("real", "simulated", "tolerance", ""):
+        table.add_column(head, justify="right")
+    for row in rows:
+        cells = (f"{x:.3f}" for x in (row.real, row.simulated, row.tolerance))
+        table.add_row(row.what, *cells, "holds" if row.holds else "MISSED")
     return table

@@ -177,7 +177,7 @@ def _calibrate(args: Sequence[str]) -> None:
             raise ValueError(f"--{flag} is {given[name]}; it must be at least {LEAST}")
 
     from curiosity_rl.agents.answer_log import Columns, read_log
-    from curiosity_rl.agents.calibration import calibrate, to_yaml
+    from curiosity_rl.agents.calibration import calibrate, compare, to_yaml
     from curiosity_rl.agents.calibration_report import print_report
     from curiosity_rl.agents.runs import write_text
     from curiosity_rl.tracking.progress import Progress
@@ -196,7 +196,7 @@ def _calibrate(args: Sequence[str]) -> None:
         write_text(out, to_yaml(found))
     except OSError as error:
         raise ValueError(f"cannot write {str(out)!r}: {error.strerror}") from error
-    print_report(found)
+    print_report(found, compare(log, found) if given["realism"] else ())
     print(f"population: {out}")
     print(f"use: curiosity-rl train --env tutor-v0 --env-kwargs.population {out}")
 
@@ -260,6 +260,7 @@ def _calibrate_parser() -> ArgumentParser:
     }
     flags = {
         "forgetting": (False, "fit forgetting between two answers too"),
+        "realism": (False, "hold the log against that of simulated students"),
         "progress": (True, "show progress"),
     }
     parser.add_argument("log", type=str, help="CSV file of answers")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from curiosity_rl.agents import bkt
@@ -15,8 +16,14 @@ IN_A_ROW = 3
 LATE = 30
 """Attempts from here on share one chance to stop."""
 LONGEST = 2000
+MOST_WEIGHT = 2.0
 SPINNING = 10
 """Answers without three right in a row that make a wheel-spinner (Beck & Gong 2013)."""
+LIMITS = (3, 5, SPINNING)
+ATTEMPTS = 10
+SHARE_TOLERANCE = 0.08
+DEVIATION_TOLERANCE = 0.15
+"""[logit]"""
 
 
 def streaks(log: AnswerLog) -> np.ndarray:
@@ -44,44 +51,60 @@ def stopping(log: AnswerLog) -> np.ndarray:
     return chances.reshape(LATE, IN_A_ROW + 1)
 
 
+class Ability(NamedTuple):
+    """What sets students apart on all skills alike.
+
+    Attributes:
+        sd: Standard deviation of the ability [logit]; it shifts logit(prior).
+        on_learn: Its weight on logit(learn).
+        on_answers: Its weight on logit(guess), and on logit(slip) downwards.
+    """
+
+    sd: float
+    on_learn: float
+    on_answers: float
+
+
 def simulate(
-    log: AnswerLog,
-    thetas: np.ndarray,
-    ability_sd: float,
-    ability_on_learn: float,
-    seed: int,
+    log: AnswerLog, thetas: np.ndarray, ability: Ability, seed: int
 ) -> AnswerLog:
     """Let simulated students answer on the skills that those of a log practised.
 
-    As in the tutor's worlds, a student's ability shifts logit(prior), and by
-    `ability_on_learn` logit(learn). They stop as those of the log do.
+    They are drawn as in the tutor's worlds, without jitter, and stop as those of the
+    log do.
 
     Args:
         log: The log: who practised what, and when they stopped.
-        thetas: Parameters of its skills, `(skills, 5)`.
-        ability_sd: Standard deviation of the ability [logit].
-        ability_on_learn: Weight of the ability on learning.
+        thetas: Parameters of its skills, means over students, `(skills, 5)`.
+        ability: What sets students apart.
         seed: Seed of all draws.
     """
     rng = np.random.default_rng(seed)
     stop = stopping(log)
-    ability = ability_sd * rng.standard_normal(len(log.users))[log.user]
-    theta = thetas[log.skill]
-    learn = expit(logit(theta[:, bkt.LEARN]) + ability_on_learn * ability)
-    known = rng.random(len(theta)) < expit(logit(theta[:, bkt.PRIOR]) + ability)
-    at = np.arange(len(theta))
-    streak = np.zeros(len(theta), dtype=np.int64)
+    own = rng.standard_normal(len(log.users))[log.user] * ability.sd
+
+    def drawn(parameter: int, weight: float) -> np.ndarray:
+        # The mean over students stays that of the fit: MacKay's (1992) approximation.
+        wider = np.sqrt(1 + np.pi / 8 * (weight * ability.sd) ** 2)
+        mean = np.clip(thetas[log.skill, parameter], bkt.LOWEST, 1 - bkt.LOWEST)
+        return expit(wider * logit(mean) + weight * own)
+
+    learn = drawn(bkt.LEARN, ability.on_learn)
+    guess = drawn(bkt.GUESS, ability.on_answers)
+    slip = drawn(bkt.SLIP, -ability.on_answers)
+    forget = thetas[log.skill, bkt.FORGET]
+    known = rng.random(len(own)) < drawn(bkt.PRIOR, 1.0)
+    at = np.arange(len(own))
+    streak = np.zeros(len(own), dtype=np.int64)
     who, how = [], []
     for attempt in range(LONGEST):
         if not len(at):
             break
-        chance = np.where(known[at], 1 - theta[at, bkt.SLIP], theta[at, bkt.GUESS])
-        right = rng.random(len(at)) < chance
+        right = rng.random(len(at)) < np.where(known[at], 1 - slip[at], guess[at])
         who.append(at)
         how.append(right)
         draw = rng.random(len(at))
-        forgot = known[at] & (draw < theta[at, bkt.FORGET])
-        known[at] = (known[at] & ~forgot) | (~known[at] & (draw < learn[at]))
+        known[at] = np.where(known[at], draw >= forget[at], draw < learn[at])
         streak[at] = np.where(right, np.minimum(streak[at] + 1, IN_A_ROW), 0)
         ends = stop[min(attempt, LATE - 1), streak[at]]
         at = at[rng.random(len(at)) >= ends]
@@ -93,6 +116,26 @@ def simulate(
         log.skill[sequence],
         np.concatenate(how),
     )
+
+
+def match_ability(log: AnswerLog, thetas: np.ndarray, on_learn: float) -> Ability:
+    """Find the ability with which simulated students differ as those of a log do.
+
+    Its deviation is that of the log; its weight on the answers is such that the
+    simulated log shows the same deviation.
+    """
+    deviation = ability_deviation(log)
+
+    def missing(weight: float) -> float:
+        ability = Ability(deviation, on_learn, weight)
+        return ability_deviation(simulate(log, thetas, ability, 0)) - deviation
+
+    if missing(0.0) >= 0:
+        return Ability(deviation, on_learn, 0.0)
+    if missing(MOST_WEIGHT) <= 0:
+        return Ability(deviation, on_learn, MOST_WEIGHT)
+    weight: Any = brentq(missing, 0.0, MOST_WEIGHT, xtol=0.02)
+    return Ability(deviation, on_learn, round(weight, 2))
 
 
 class Portrait(NamedTuple):
@@ -117,11 +160,49 @@ def portrait(log: AnswerLog) -> Portrait:
     """Describe a log."""
     lengths = log.lengths
     attempt = np.arange(len(log.right)) - np.repeat(log.starts[:-1], lengths)
-    success = np.array([log.right[attempt == a].mean() for a in range(10)])
+    success = np.array([log.right[attempt == a].mean() for a in range(ATTEMPTS)])
     when = np.where(streaks(log) == IN_A_ROW, attempt + 1, LONGEST * 10)
     reached = np.minimum.reduceat(when, log.starts[:-1])
     shares = []
-    for limit in (3, 5, SPINNING):
+    for limit in LIMITS:
         told = (reached <= limit) | (lengths >= limit)
         shares.append(float((reached[told] <= limit).mean()))
     return Portrait(success, np.array(shares), 1 - shares[-1], ability_deviation(log))
+
+
+class Likeness(NamedTuple):
+    """One feature of a real log beside that of a simulated one.
+
+    Attributes:
+        what: Name of the feature.
+        real: Its value in the real log.
+        simulated: Its value in the simulated one.
+        tolerance: How far they may be apart.
+    """
+
+    what: str
+    real: float
+    simulated: float
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether they are close enough."""
+        return abs(self.real - self.simulated) <= self.tolerance
+
+
+def likeness(real: Portrait, simulated: Portrait) -> list[Likeness]:
+    """Hold two portraits against each other."""
+    pairs = [
+        (f"success at attempt {a + 1}", real.success[a], simulated.success[a])
+        for a in range(ATTEMPTS)
+    ]
+    pairs += [
+        (f"three in a row within {limit}", real.in_a_row[n], simulated.in_a_row[n])
+        for n, limit in enumerate(LIMITS)
+    ]
+    pairs.append(("wheel-spinners", real.spinning, simulated.spinning))
+    rows = [Likeness(what, float(a), float(b), SHARE_TOLERANCE) for what, a, b in pairs]
+    what = "deviation between students"
+    ends = (real.deviation, simulated.deviation, DEVIATION_TOLERANCE)
+    return [*rows, Likeness(what, *ends)]

@@ -13,6 +13,7 @@ import yaml
 from bkt_students import play
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from scipy import stats
 from tutor_reference import lanes_of
 
 from curiosity_rl.agents.answer_log import from_answers
@@ -26,6 +27,7 @@ DATA: dict[str, Any] = {
     "prior": 0.25,
     "ability_sd": 0.5,
     "ability_on_learn": 0.5,
+    "ability_on_answers": 0.2,
     "jitter_sd": [0.1, 0.2, 0.3],
     "clips": [0.01, 0.9, 0.02, 0.5, 0.03, 0.4],
     "skills": [
@@ -58,12 +60,55 @@ def without(key: str) -> dict[str, Any]:
 
 def test_every_setting_is_read(tmp_path: Path):
     found = populations.parse(written(tmp_path, DATA))
-    np.testing.assert_allclose(found.table, [[0.1, 0.2, 0.3], [1 - 1e-4, 1e-4, 0.25]])
-    assert found.prior == 0.25
     assert found.ability_sd == 0.5
     assert found.ability_on_learn == 0.5
+    assert found.ability_on_answers == 0.2
     assert found.jitter_sd == (0.1, 0.2, 0.3)
     assert found.clips == (0.01, 0.9, 0.02, 0.5, 0.03, 0.4)
+    assert found.table.shape == (2, 3)
+    # none differ: the median student is the mean one
+    same = DATA | {"ability_sd": 0, "jitter_sd": [0, 0, 0]}
+    found = populations.parse(written(tmp_path, same))
+    assert found.prior == pytest.approx(0.25)
+    np.testing.assert_allclose(found.table, [[0.1, 0.2, 0.3], [1 - 1e-4, 1e-4, 0.25]])
+
+
+@pytest.mark.parametrize("mean", [0.02, 0.2, 0.5, 0.9])
+@pytest.mark.parametrize("deviation", [0.0, 0.3, 1.1])
+def test_students_are_on_average_as_the_file_says(mean: float, deviation: float):
+    middle = populations.median(np.array(mean), np.array(deviation))
+    x = np.log(middle / (1 - middle))
+    z = stats.norm.ppf((np.arange(10_000) + 0.5) / 10_000)
+    drawn = 1 / (1 + np.exp(-(x + deviation * z)))
+    assert drawn.mean() == pytest.approx(mean, abs=0.006)
+
+
+def test_ability_on_answers_lifts_guesses_and_lowers_slips(tmp_path: Path):
+    data = DATA | {"jitter_sd": [0, 0, 0], "clips": [0, 1, 0, 1, 0, 1]}
+    data |= {"skills": DATA["skills"][:1], "ability_sd": 1.0, "prior": 0.0}
+    found = {}
+    for weight in (0.0, 0.6):
+        file = written(tmp_path, data | {"ability_on_answers": weight})
+        _, info = lanes_of(Tutor(population=file), 2000)
+        truth = info["truth"]
+        skill = ~truth["distractor"]
+        one = np.argmax(skill, axis=1)
+        found[weight] = [
+            np.log(rate / (1 - rate))
+            for rate in (
+                truth[n][np.arange(2000), one].astype(float)
+                for n in ("learn", "guess", "slip")
+            )
+        ]
+    learn, guess, slip = found[0.6]
+    np.testing.assert_array_equal(learn, found[0.0][0])
+    assert np.ptp(found[0.0][1]) < 1e-5
+    # the same ability moves all three: .5 of it learn, .6 guess, -.6 slip
+    ability = (learn - np.median(learn)) / 0.5
+    assert ability.std() == pytest.approx(1.0, abs=0.05)
+    for logits, weight in ((guess, 0.6), (slip, -0.6)):
+        moved = logits - np.median(logits)
+        np.testing.assert_allclose(moved, weight * ability, atol=1e-3)
 
 
 def test_a_calibrated_population_enters_the_world(tmp_path: Path):
@@ -77,8 +122,8 @@ def test_a_calibrated_population_enters_the_world(tmp_path: Path):
     calibrated = calibrate(from_answers(users, names, right))
     file = written(tmp_path, to_yaml(calibrated))
     people = populations.parse(file)
-    np.testing.assert_allclose(people.table, calibrated.table()[:, 1:4], atol=1e-6)
-    assert people.prior == pytest.approx(calibrated.table()[:, 0].mean(), abs=1e-6)
+    assert people.ability_sd == pytest.approx(calibrated.ability.sd, abs=1e-6)
+    assert people.ability_on_answers == calibrated.ability.on_answers
     # without jitter or ability, the students drawn have exactly these parameters
     data = yaml.safe_load(Path(file).read_text())
     file = written(tmp_path, data | {"ability_sd": 0, "jitter_sd": [0, 0, 0]})
@@ -86,8 +131,8 @@ def test_a_calibrated_population_enters_the_world(tmp_path: Path):
     skill = ~info["truth"]["distractor"]
     for c, name in enumerate(("learn", "guess", "slip")):
         drawn = np.unique(info["truth"][name][skill])
-        expected = np.sort(people.table[:, c])
-        np.testing.assert_allclose(drawn, expected, rtol=1e-6)
+        expected = np.sort(calibrated.table()[:, 1 + c])
+        np.testing.assert_allclose(drawn, expected, atol=1e-5)
     env = gym.make("tutor-v0", population=file, budget=5)
     env.reset(seed=0)
     env.close()

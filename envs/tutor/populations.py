@@ -15,7 +15,7 @@ from curiosity_rl.envs.settings import real
 from curiosity_rl.registry import unknown_name
 
 KEYS = ("kind", "version", "prior", "ability_sd", "ability_on_learn")
-KEYS += ("jitter_sd", "clips", "skills")
+KEYS += ("ability_on_answers", "jitter_sd", "clips", "skills")
 REMARKS = ("refused", "log", "held_out")
 """What a file may say besides; nothing here reads it."""
 ROW = ("learn", "guess", "slip")
@@ -28,8 +28,9 @@ class Population:
     """Distribution of a student's parameters.
 
     For each skill one row of the table is drawn as a whole and jittered on the logit
-    scale; the student's ability a ~ N(0, ability_sd) shifts logit(learn) by
-    `ability_on_learn * a` and logit(prior) by a; the results are clipped.
+    scale; the student's ability a ~ N(0, ability_sd) shifts logit(prior) by a,
+    logit(learn) by `ability_on_learn * a`, logit(guess) by `ability_on_answers * a` and
+    logit(slip) by as much downwards; the results are clipped.
 
     Attributes:
         table: Rows `(learn, guess, slip)`, `(rows, 3)` float64.
@@ -38,6 +39,7 @@ class Population:
         ability_on_learn: Weight of the ability on logit(learn).
         prior: Chance that a skill whose prerequisites are known is known at the start.
         clips: Lower and upper bounds of learn, guess and slip.
+        ability_on_answers: Weight of the ability on logit(guess) and -logit(slip).
     """
 
     table: np.ndarray
@@ -46,6 +48,7 @@ class Population:
     ability_on_learn: float
     prior: float
     clips: tuple[float, float, float, float, float, float]
+    ability_on_answers: float = 0.0
 
     def with_prior(self, prior: float | None) -> Population:
         """Return this population with another prior; None leaves it as it is."""
@@ -108,6 +111,9 @@ def parse(name: str) -> Population:
 def from_yaml(path: Path) -> Population:
     """Read a population from a file, as `scripts/calibrate.py` writes it.
 
+    The file tells the mean over students of every parameter; the population's own table
+    and prior are those of the median student, so that the means come out as told.
+
     Raises:
         ValueError: If the file cannot be read, or a setting is missing or wrong.
     """
@@ -148,14 +154,30 @@ def _read(data: Any) -> Population:
     for name, low, high in zip(ROW, clips[::2], clips[1::2], strict=True):
         if low > high:
             raise ValueError(f"clips of {name}: {low} to {high} is no range")
+    ability = real("ability_sd", data["ability_sd"], 0.0, 10.0)
+    on_learn = real("ability_on_learn", data["ability_on_learn"], -10, 10)
+    on_answers = real("ability_on_answers", data["ability_on_answers"], -10, 10)
+    weights = np.array([on_learn, on_answers, on_answers])
+    prior = np.array(real("prior", data["prior"], 0.0, 1.0))
     return Population(
-        table=np.clip(table, 1e-4, 1 - 1e-4),
+        table=median(table, np.hypot(jitter, weights * ability)),
         jitter_sd=(jitter[0], jitter[1], jitter[2]),
-        ability_sd=real("ability_sd", data["ability_sd"], 0.0, 10.0),
-        ability_on_learn=real("ability_on_learn", data["ability_on_learn"], -10, 10),
-        prior=real("prior", data["prior"], 0.0, 1.0),
+        ability_sd=ability,
+        ability_on_learn=on_learn,
+        prior=float(median(prior, np.array(ability))),
         clips=(clips[0], clips[1], clips[2], clips[3], clips[4], clips[5]),
+        ability_on_answers=on_answers,
     )
+
+
+def median(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """Return the median of chances by their mean and their deviation [logit].
+
+    Chances whose logit is normal; the probit approximation of MacKay (1992).
+    """
+    p = np.clip(mean, 1e-4, 1 - 1e-4)
+    logit = np.log(p / (1 - p)) * np.sqrt(1 + np.pi / 8 * deviation**2)
+    return 1 / (1 + np.exp(-logit))
 
 
 def _check_keys(

@@ -159,6 +159,7 @@ class Tutor(World):
             prior_logit=_logit(people.prior),
             ability_sd=people.ability_sd,
             ability_on_learn=people.ability_on_learn,
+            ability_on_answers=people.ability_on_answers,
             parents=self.curriculum.parent_table(),
             learn=np.array(self.curriculum.learn or (), dtype=np.float32),
             boost=np.array(self.curriculum.boost, dtype=np.float32),
