@@ -29,9 +29,9 @@ from curiosity_rl.agents.realism import (
 
 NEAR = 1e-3
 """A parameter so close to a bound is stuck there."""
-AUC_TOLERANCE = 0.05
-HELD_OUT = 5
-"""One student in so many is held out to measure how well the fits foretell."""
+AUC_TOLERANCE = 0.03
+FOLDS = 5
+"""Parts of the students, each held out once to measure how well the fits foretell."""
 JITTER = 0.25
 ABILITY_ON_LEARN = 0.5
 CLIPS = (0.01, 0.90, 0.01, 0.50, 0.01, 0.50)
@@ -124,7 +124,7 @@ def calibrate(
     """
     skills = []
     for k, name in enumerate(log.skills):
-        tick(f"skill {name}", 0.4 * k / len(log.skills))
+        tick(f"skill {name}", 0.3 * k / len(log.skills))
         skills.append(fit_skill(log, k, forgetting, least_students, least_answers))
     kept = [k for k, skill in enumerate(skills) if not skill.refused]
     if not kept:
@@ -133,7 +133,7 @@ def calibrate(
             f"{skills[0].name}: {skills[0].refused}"
         )
     log = log.part(np.isin(log.skill, kept))
-    tick("ability", 0.4)
+    tick("ability", 0.3)
     thetas = np.stack([NOBODY if s.theta is None else s.theta for s in skills])
     ability = match_ability(log, thetas, ABILITY_ON_LEARN)
     scores = quality(log, forgetting, tick)
@@ -204,30 +204,41 @@ def degenerate(fit: bkt.Fit, forgetting: bool) -> str:
 
 
 def quality(log: AnswerLog, forgetting: bool, tick: Tick) -> dict[str, Score]:
-    """Foretell the answers of held-out students by fits to the others, and score that.
+    """Foretell the answers of every student by fits to others, and score that.
 
-    Every chance is given before the answer, from the student's own answers on the skill
-    so far.
+    Each fifth of the students is held out once. Every chance is given before the
+    answer, from the student's own answers on the skill so far.
     """
     rng = np.random.default_rng(0)
-    out = np.argsort(rng.permutation(len(log.users))) < len(log.users) // HELD_OUT
-    train = log.part(~out[log.user])
-    test = log.part(out[log.user] & np.isin(log.skill, train.skill))
-    if not len(test.right):
+    fold = np.argsort(rng.permutation(len(log.users)))[log.user] % FOLDS
+    told: dict[str, list[np.ndarray]] = {name: [] for name in (*BASELINES, BKT)}
+    right = []
+    for f in range(FOLDS):
+        share = 0.5 + 0.5 * f / FOLDS
+        train = log.part(fold != f)
+        test = log.part((fold == f) & np.isin(log.skill, train.skill))
+        if not len(test.right):
+            continue
+        right.append(test.right)
+        for name, model in BASELINES.items():
+            tick(f"{name}, held-out students", share)
+            told[name].append(model(train, test))
+        tick(f"{BKT}, held-out students", share + 0.25 / FOLDS)
+        thetas = np.zeros((len(log.skills), len(bkt.NAMES)))
+        for k in np.unique(train.skill):
+            first, last = train.sequences_of(k)
+            fit = bkt.fit(train.right, train.starts, first, last, forgetting)
+            thetas[k] = fit.theta
+        chances = np.empty(len(test.right))
+        bkt.predict(test.right, test.starts, test.skill, thetas, chances)
+        told[BKT].append(chances)
+    if not right:
         return {}
-    scores = {}
-    for name, model in BASELINES.items():
-        tick(name, 0.5)
-        scores[name] = answer_models.score(model(train, test), test.right)
-    thetas = np.zeros((len(log.skills), len(bkt.NAMES)))
-    for k in np.unique(train.skill):
-        tick(f"held out, skill {log.skills[k]}", 0.6 + 0.4 * k / len(log.skills))
-        first, last = train.sequences_of(k)
-        thetas[k] = bkt.fit(train.right, train.starts, first, last, forgetting).theta
-    chances = np.empty(len(test.right))
-    bkt.predict(test.right, test.starts, test.skill, thetas, chances)
-    scores[BKT] = answer_models.score(chances, test.right)
-    return scores
+    answers = np.concatenate(right)
+    return {
+        name: answer_models.score(np.concatenate(chances), answers)
+        for name, chances in told.items()
+    }
 
 
 def compare(log: AnswerLog, found: Calibration, seed: int = 1) -> list[Likeness]:
