@@ -145,6 +145,7 @@ class Portrait(NamedTuple):
         success: Share of right answers at attempts 1 to 10, `(10,)`.
         in_a_row: Share of sequences with three right in a row within 3, 5 and 10
             answers, `(3,)`; those that end before without it do not count.
+            Shares of nothing are NaN.
         spinning: Share of wheel-spinners among sequences of 10 or more answers, or
             three in a row before.
         deviation: Between students: standard deviation of ability [logit].
@@ -160,14 +161,18 @@ def portrait(log: AnswerLog) -> Portrait:
     """Describe a log."""
     lengths = log.lengths
     attempt = np.arange(len(log.right)) - np.repeat(log.starts[:-1], lengths)
-    success = np.array([log.right[attempt == a].mean() for a in range(ATTEMPTS)])
+    success = np.array([_mean(log.right[attempt == a]) for a in range(ATTEMPTS)])
     when = np.where(streaks(log) == IN_A_ROW, attempt + 1, LONGEST * 10)
     reached = np.minimum.reduceat(when, log.starts[:-1])
     shares = []
     for limit in LIMITS:
         told = (reached <= limit) | (lengths >= limit)
-        shares.append(float((reached[told] <= limit).mean()))
+        shares.append(_mean(reached[told] <= limit))
     return Portrait(success, np.array(shares), 1 - shares[-1], ability_deviation(log))
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 class Likeness(NamedTuple):
@@ -192,7 +197,7 @@ class Likeness(NamedTuple):
 
 
 def likeness(real: Portrait, simulated: Portrait) -> list[Likeness]:
-    """Hold two portraits against each other."""
+    """Hold two portraits against each other, by the features that both have."""
     pairs = [
         (f"success at attempt {a + 1}", real.success[a], simulated.success[a])
         for a in range(ATTEMPTS)
@@ -205,4 +210,5 @@ def likeness(real: Portrait, simulated: Portrait) -> list[Likeness]:
     rows = [Likeness(what, float(a), float(b), SHARE_TOLERANCE) for what, a, b in pairs]
     what = "deviation between students"
     ends = (real.deviation, simulated.deviation, DEVIATION_TOLERANCE)
-    return [*rows, Likeness(what, *ends)]
+    rows.append(Likeness(what, *ends))
+    return [row for row in rows if np.isfinite(row.real + row.simulated)]

@@ -186,6 +186,15 @@ def test_a_calibrated_simulation_is_like_its_own_log(
     assert "MISSED" not in said
 
 
+def test_a_log_of_short_sequences_has_fewer_features():
+    log = some_log(600, 5)
+    rows = compare(log, calibrate(log))
+    told = [row.what for row in rows]
+    assert "success at attempt 4" in told
+    assert "success at attempt 10" not in told
+    assert "three in a row within 3" in told
+
+
 @pytest.fixture(scope="module")
 def real() -> tuple[AnswerLog, Calibration]:
     if not REAL.is_file():
