@@ -89,6 +89,9 @@ GROUNDS: dict[str, Ground] = {
         {"reward": "none"},
         regions=("known", "unlearnable", "learnable", "hard"),
     ),
+    "door-key-tv": Ground(
+        "door-key-v0", 65_536, env_kwargs={"noisy_tv": True}, watching=7
+    ),
 }
 """Worlds to explore by name, in the order of the tables."""
 

@@ -227,14 +227,14 @@ def markdown(
     for outcome in outcomes:
         groups.setdefault((outcome.task, outcome.bonus), []).append(outcome)
     lines = [
-        "| task | solved when | bonus | solved | frames: median (range) | seconds | "
-        "held-out success | held-out return | bar |",
+        "| task | solved when | bonus | solved | frames: median (range) | "
+        "CPU seconds | held-out success | held-out return | bar |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for (name, bonus), group in groups.items():
         task = tasks[name]
         frames = _times([o.frames for o in group], group)
-        seconds = _times([o.seconds for o in group], group)
+        seconds = _times([o.cpu_seconds for o in group], group)
         most = max(o.frames for o in group if not o.solved) if _open(group) else 0
         longest = f"more than {most:,}"
         spread = f"{_count(frames[0], longest)} to {_count(frames[-1], longest)}"
@@ -245,7 +245,9 @@ def markdown(
             f"{sum(o.solved for o in group)} of {len(group)}",
             f"{_count(statistics.median(frames), longest)} ({spread})",
             _seconds(group, statistics.median(seconds)),
-            f"{statistics.median(o.success for o in group):.3f}",
+            ""
+            if task.best_action is not None  # a world of returns knows no success
+            else f"{statistics.median(o.success for o in group):.3f}",
             f"{statistics.median(o.mean_return for o in group):.3f}",
             _bar(task, statistics.median(frames), statistics.median(seconds))
             if bonus != "none"
@@ -287,7 +289,7 @@ def _count(value: float, longest: str) -> str:
 def _seconds(group: Sequence[Outcome], median: float) -> str:
     if math.isfinite(median):
         return f"{median:.1f}"
-    spent = statistics.median(o.seconds for o in group if not o.solved)
+    spent = statistics.median(o.cpu_seconds for o in group if not o.solved)
     return f"more than {spent:.1f}"
 
 

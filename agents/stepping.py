@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -150,8 +150,26 @@ def face_seconds(env_id: str, lanes: int, repeat: int) -> float:
     return found
 
 
-def single_seconds(env_id: str, repeat: int) -> float:
-    """Return the median CPU seconds of a step of `gymnasium.make`, with resets."""
+def single_seconds(env_ids: Sequence[str], repeat: int) -> dict[str, np.ndarray]:
+    """Measure steps of `gymnasium.make`, with resets, the worlds in turn each round.
+
+    Args:
+        env_ids: Worlds.
+        repeat: Steps of a round.
+
+    Returns:
+        CPU seconds of a step in each round, `(ROUNDS,)`, by world.
+    """
+    players = {env_id: _player(env_id) for env_id in env_ids}
+    times: dict[str, list[float]] = {env_id: [] for env_id in env_ids}
+    for _ in range(ROUNDS):
+        for env_id, play in players.items():
+            times[env_id].append(seconds(play, repeat, rounds=1))
+    return {env_id: np.array(rounds) for env_id, rounds in times.items()}
+
+
+def _player(env_id: str) -> Callable[[], None]:
+    """Return what makes one random step of a single environment."""
     env = gym.make(env_id)
     env.reset(seed=0)
     actions = random_actions(env.action_space, 1000)
@@ -162,9 +180,7 @@ def single_seconds(env_id: str, repeat: int) -> float:
         if terminated or truncated:
             env.reset()
 
-    found = seconds(step, repeat)
-    env.close()
-    return found
+    return step
 
 
 def copy_seconds(space: gym.Space, lanes: int, repeat: int) -> float:

@@ -48,7 +48,6 @@ class Visits(VectorWrapper[Any, Any, Any, Any, Any]):
         self._seen: np.ndarray | None = None
         if world is not None:
             self._seen = np.zeros(int(np.prod(world.coverage_shape)), dtype=np.bool_)
-            self._look_at_ends(world, self._seen)
 
     def reset(
         self, *, seed: Any = None, options: dict[str, Any] | None = None
@@ -80,6 +79,9 @@ class Visits(VectorWrapper[Any, Any, Any, Any, Any]):
         if self.watching is not None:
             self._watched.append(float(np.mean(np.asarray(actions) == self.watching)))
         self._look()
+        if self._seen is not None:
+            ends: Any = self.env.unwrapped
+            self._seen[ends.visited()] = True
         return obs, np.zeros_like(reward), terminated, truncated, info
 
     @property
@@ -109,24 +111,10 @@ class Visits(VectorWrapper[Any, Any, Any, Any, Any]):
         return {name: float(value) for name, value in found.items()}
 
     def _look(self) -> None:
-        """Note where the lanes are now: after a reset, at a start."""
+        """Note where the lanes are now, after a reset at a start."""
         if self._seen is not None:
             lanes: Any = self.env.unwrapped
             self._seen[lanes.coverage()] = True
-
-    @staticmethod
-    def _look_at_ends(world: Any, seen: np.ndarray) -> None:
-        """Note where each step led, before the lanes that ended begin anew.
-
-        The faces ask for the report of a step just then; later nobody knows any more.
-        """
-        report = world.step_info
-
-        def step_info(state: Any) -> dict[str, Any]:
-            seen[world.coverage(state)] = True
-            return report(state)
-
-        world.step_info = step_info
 
 
 def _last(part: int, values: list[Any]) -> list[Any]:

@@ -79,8 +79,8 @@ class _Announcement(event.Listener):
         if module.startswith("curiosity_rl.") and not self.made:
             self.made = True
             print(
-                "curiosity_rl: compiling kernels for this machine; they are kept, so "
-                "this happens once and takes up to a minute",
+                "curiosity_rl: compiling kernels for this machine; they are kept for "
+                "the next time (up to a minute)",
                 file=sys.stderr,
                 flush=True,
             )

@@ -75,8 +75,8 @@ WORLDS: dict[str, WorldSpec] = {
     ),
     "point-maze-v0": WorldSpec(_POINT_MAZE),
     "point-maze-goal-v0": WorldSpec(_POINT_MAZE, {"goal_conditioned": True}),
-    "arm-v0": WorldSpec(_ARM, max_episode_steps=100),
-    "arm-goal-v0": WorldSpec(_ARM, {"goal_conditioned": True}, max_episode_steps=100),
+    "arm-v0": WorldSpec(_ARM),
+    "arm-goal-v0": WorldSpec(_ARM, {"goal_conditioned": True}),
 }
 
 REWARDS: dict[str, str] = {

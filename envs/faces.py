@@ -14,7 +14,9 @@ from gymnasium.vector.utils import batch_space
 
 from curiosity_rl.adapters.arrays import copy_obs, lane_obs
 from curiosity_rl.envs.lanes import Lanes
+from curiosity_rl.envs.settings import whole
 
+LONGEST = 2**62
 METADATA: dict[str, Any] = {
     "render_modes": ["rgb_array"],
     "render_fps": 10,
@@ -88,7 +90,10 @@ class SingleEnv(gym.Env[Any, Any]):
         return self.world.coverage_shape
 
     def get_state(self) -> dict[str, Any]:
-        """Return everything that the next steps depend on: arrays and primitives."""
+        """Return everything that the next steps depend on: arrays and primitives.
+
+        What wrappers count, such as Gymnasium's `TimeLimit`, is not ours to tell.
+        """
         return self._lanes.get_state()
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -116,7 +121,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
     Args:
         world: `module:Class` of the world.
         num_envs: Number of lanes.
-        max_episode_steps: Time limit in steps, beside the world's own; None for none.
+        max_episode_steps: Time limit in steps, beside the world's own; None or -1 for
+            none.
         render_mode: `"rgb_array"` or None.
         settings: The world's own keyword arguments.
 
@@ -139,13 +145,20 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         self._lanes = Lanes(world, num_envs, settings)
         self.world = self._lanes.world
         self.num_envs = num_envs
-        self.max_episode_steps = max_episode_steps
+        if max_episode_steps in (None, -1):
+            self.max_episode_steps = None
+        else:
+            self.max_episode_steps = whole(
+                "max_episode_steps", max_episode_steps, 1, LONGEST
+            )
         self.render_mode = render_mode
         self.single_observation_space = self.world.observation_space
         self.single_action_space = self.world.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
+        self._ended = np.empty(0, np.int64)
+        self._ended_in = np.empty(0, np.int64)
 
     @property
     def layout(self) -> Any:
@@ -176,10 +189,11 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         super().reset(seed=seed if isinstance(seed, int) else None)
         lanes = self._lanes
         mask = (options or {}).get("reset_mask")
-        if mask is not None and np.shape(mask) != (self.num_envs,):
+        given = np.asarray(mask)
+        if mask is not None and (given.shape, given.dtype) != ((self.num_envs,), bool):
             raise ValueError(
-                f"options['reset_mask'] has shape {np.shape(mask)}; it needs "
-                f"{(self.num_envs,)}"
+                f"options['reset_mask'] has shape {given.shape} and type "
+                f"{given.dtype}; it needs {(self.num_envs,)}, bool"
             )
         chosen = lanes.all if mask is None else np.flatnonzero(mask)
         if not lanes.seeded and len(chosen) < self.num_envs:
@@ -200,6 +214,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             drawn = self.np_random.integers(2**63, size=self.num_envs)
             lanes.seed(lanes.all, drawn)
         self._elapsed[chosen] = 0
+        self._ended = self._ended[:0]
         self.world.reset(lanes.state, chosen)
         info: dict[str, Any] = {}
         _scatter(info, self.world.reset_info(lanes.state, chosen), chosen, lanes.all)
@@ -218,7 +233,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         if self.max_episode_steps is not None:
             truncated |= self._elapsed >= self.max_episode_steps
         step_info = self.world.step_info(lanes.state)
-        done = np.flatnonzero(terminated | truncated)
+        done = self._ended = np.flatnonzero(terminated | truncated)
         info: dict[str, Any] = {}
         if done.size == 0:
             _scatter(info, step_info, lanes.all, lanes.all)
@@ -228,6 +243,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             final[lane] = copy_obs(lane_obs(obs, lane))
         final_info: dict[str, Any] = {}
         _scatter(final_info, _rows(step_info, done), done, lanes.all)
+        self._ended_in = self.world.coverage(lanes.state)[done]
         self._elapsed[done] = 0
         self.world.reset(lanes.state, done)
         self.world.observe(lanes.state, done, obs)
@@ -244,6 +260,17 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
     def coverage(self) -> np.ndarray:
         """Return the flat index of each lane's visited cell, `(n,)` int64."""
         return self.world.coverage(self._lanes.state)
+
+    def visited(self) -> np.ndarray:
+        """Return the cell to which each lane's last step led, `(n,)` int64.
+
+        That is `coverage()`, but for lanes whose episode ended: they begin anew in the
+        same step, and this is the last cell of the finished episode.
+        """
+        cells = self.coverage()
+        if self._ended.size:
+            cells[self._ended] = self._ended_in
+        return cells
 
     @property
     def coverage_shape(self) -> tuple[int, ...]:

@@ -97,7 +97,7 @@ class Lanes:
         return {"fields": fields, "seeded": self.seeded, "world": self.described}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what `get_state` returned.
+        """Restore what `get_state` returned; numbers in it are trusted.
 
         Raises:
             ValueError: If the state belongs to a world with other settings.
@@ -107,14 +107,16 @@ class Lanes:
                 f"got a state of {state.get('world')}; this is {self.described}: "
                 "restore into a world with the same settings"
             )
+        kept = state.get("fields", {})
         for name, array in self.state._asdict().items():
-            given = state["fields"].get(name)
-            if given is None or given.shape != array.shape:
-                shape = None if given is None else given.shape
+            given = kept.get(name)
+            kind = (np.shape(given), getattr(given, "dtype", None))
+            if kind != (array.shape, array.dtype):
                 raise ValueError(
-                    f"state field {name!r} has shape {shape}, this world needs "
-                    f"{array.shape}; restore into as many lanes, with the same settings"
+                    f"state field {name!r} is {kind[1]} of shape {kind[0]}, this world "
+                    f"needs {array.dtype} of shape {array.shape}; restore into as many "
+                    "lanes, with the same settings"
                 )
         for name, array in self.state._asdict().items():
-            array[...] = state["fields"][name]
-        self.seeded = state["seeded"]
+            array[...] = kept[name]
+        self.seeded = bool(state.get("seeded"))

@@ -177,8 +177,8 @@ def test_coverage_has_a_map_for_hand_tip_and_toy():
     env = arms(1)
     obs, info = env.reset(seed=12)
     assert env.unwrapped.coverage_shape == (3, 20, 20)
-    assert info["cell"].tolist() == [15 * 20 + 10]
-    assert env.unwrapped.coverage().tolist() == [15 * 20 + 10]  # the hand at (0, 1)
+    assert info["cell"].tolist() == [5 * 20 + 10]  # the hand at (0, 1), rows from above
+    assert env.unwrapped.coverage().tolist() == [5 * 20 + 10]
     maps = []
     for _ in range(100):
         obs, _, terminated, _, info = env.step(scripted(obs))
@@ -187,7 +187,7 @@ def test_coverage_has_a_map_for_hand_tip_and_toy():
         row = obs[0].astype(float)
         power = int(row[6] + row[7])
         x, y = np.split(row, [8, 20])[1].reshape(6, 2)[[0, 2, 3][power]]
-        cell = (power * 20 + int((y + 1) * 10)) * 20 + int((x + 1) * 10)
+        cell = (power * 20 + int((1 - y) * 10)) * 20 + int((x + 1) * 10)
         assert env.unwrapped.coverage().tolist() == info["cell"].tolist() == [cell]
         maps.append(power)
     assert sorted(set(maps)) == [0, 1, 2]

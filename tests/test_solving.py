@@ -246,7 +246,7 @@ def test_table_golden() -> None:
             seed=seed,
             frames=count,
             solved=solved,
-            seconds=count / 100,
+            cpu_seconds=count / 100,
             success=0.5 + seed / 10,
             mean_return=seed / 10,
         )
@@ -263,7 +263,7 @@ def test_table_golden() -> None:
         "more than 2.8 | 0.700 | 0.200 |  |"
     )
     assert lines[5].startswith("Only 5 seeds in a row, fewer than 10")
-    slower = [replace(o, seconds=o.seconds + 0.1) for o in group]
+    slower = [replace(o, cpu_seconds=o.cpu_seconds + 0.1) for o in group]
     assert "2.5 s: missed" in markdown(slower, {"a": task})
     many = [replace(OUTCOME, seed=seed) for seed in range(10)]
     assert "Only" not in markdown(many, {"a": task})

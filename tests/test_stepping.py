@@ -110,6 +110,10 @@ def test_faces_are_measured_over_whole_episodes(
         return made[-1]
 
     monkeypatch.setattr(gym, "make", kept)
-    assert stepping.single_seconds("river-swim-v0", 80) > 0
-    assert made[0].episode_count == (1 + stepping.ROUNDS * 80) // 200
+    rounds = stepping.single_seconds(["river-swim-v0", "CartPole-v1"], 80)
+    assert set(rounds) == {"river-swim-v0", "CartPole-v1"}
+    for times in rounds.values():
+        assert times.shape == (stepping.ROUNDS,)
+        assert (times > 0).all()
+    assert made[0].episode_count == stepping.ROUNDS * (1 + 80) // 200
     assert stepping.face_seconds("door-key-v0", 3, 5) > 0

@@ -15,7 +15,6 @@ from curiosity_rl.agents.worlds import make_lanes
 from curiosity_rl.rewards import make_reward
 from curiosity_rl.tracking.callback import (
     MAPS,
-    SAMPLE_EVERY,
     Every,
     TrackingCallback,
 )
@@ -46,12 +45,11 @@ class Spy(BaseCallback):
         self.bonus: list[float] = []
 
     def _on_step(self) -> bool:
-        if self.n_calls % SAMPLE_EVERY == 0:
-            going = ~self.locals["dones"]
-            known = self.world.coverage() % 3  # of 2 skills: 0, 1 or 2
-            cells = self.locals["actions"] * 3 + known
-            self.cells.extend(cells[going].tolist())
+        known = self.world.coverage() % 3  # of 2 skills: 0, 1 or 2
         infos = self.locals["infos"]
+        for lane in np.flatnonzero(self.locals["dones"]):  # already in the next episode
+            known[lane] = infos[lane]["truth"]["mastery"].sum()
+        self.cells.extend((self.locals["actions"] * 3 + known).tolist())
         for info, reward in zip(infos, self.locals["rewards"], strict=True):
             if "truth" in info and not info["TimeLimit.truncated"]:
                 bonus = info.get("intrinsic_reward", 0.0)
@@ -92,6 +90,17 @@ def test_maps_of_visits_are_drawn_now_and_then(rollouts: int, maps: Any) -> None
     last = album.pictures[20 * rollouts]
     assert last.dataformats == "HWC"
     np.testing.assert_array_equal(last.image, visit_map(tracking.visits))
+
+
+def test_every_cell_that_a_step_leads_to_is_counted() -> None:
+    """In deep sea all lanes end together, in the last row."""
+    lanes = make_lanes("deep-sea-v0", {"size": 5}, 4)
+    model = PPO("MlpPolicy", VectorEnvAdapter(lanes, 0), n_steps=10, batch_size=40)
+    tracking = TrackingCallback()
+    model.learn(40, callback=tracking)
+    assert tracking.visits is not None
+    rows = tracking.visits.reshape(5, 5).sum(axis=1)
+    assert rows.tolist() == [0, 8, 8, 8, 16]  # who leaves the sea was last in row 4
 
 
 def test_curves_are_what_happened() -> None:

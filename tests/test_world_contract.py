@@ -330,11 +330,15 @@ def test_coverage_of_a_lane_is_that_of_the_single_environment(name: str):
     for lane, one in enumerate(ones):
         one.reset(seed=SEED + lane)
     seen = set()
-    for action in actions_for(name, HORIZON - 1):
+    for action in actions_for(name, 2 * HORIZON + 1):
         many.step(action)
+        reached = []
         for one, a in zip(ones, action, strict=True):
-            if any(one.step(a)[2:4]):
+            over = any(one.step(a)[2:4])
+            reached.append(one.unwrapped.coverage())
+            if over:
                 one.reset()
+        assert many.visited().tolist() == reached
         own = [one.unwrapped.coverage() for one in ones]
         assert all(type(cell) is int for cell in own)
         assert many.coverage().tolist() == own

@@ -23,8 +23,6 @@ from curiosity_rl.tracking.progress import Progress
 
 EPISODES = 500
 """Training episodes over which success is averaged."""
-SAMPLE_EVERY = 5
-"""Steps between two looks at the coverage of all lanes."""
 MOST_CELLS = 10_000_000
 """Largest coverage table that is counted."""
 MAPS = 20
@@ -36,7 +34,7 @@ class TrackingCallback(BaseCallback):
 
     Tags: `tutor/pass_rate`, `tutor/goals_known`, `tutor/skills_known` (at the exam,
     over the last `EPISODES` training episodes; an episode that was cut short does not
-    count); `coverage/cells` (cells seen; every `SAMPLE_EVERY`-th step is looked at),
+    count); `coverage/cells` (cells that a step has led to),
     `coverage/share` (of the table),
     `coverage/entropy` (of the visits so far, in bits), `coverage/visits` (a map of
     them, `MAPS` times in a run and at its end); `time/steps_per_second` since
@@ -69,10 +67,8 @@ class TrackingCallback(BaseCallback):
         self._steps, self._clock = self.num_timesteps, time.monotonic()
 
     def _on_step(self) -> bool:
-        if self.visits is not None and self.n_calls % SAMPLE_EVERY == 0:
-            # A lane that has just ended already shows the start of its next episode.
-            going = ~self.locals["dones"]
-            np.add.at(self.visits, self._world.coverage()[going], 1)
+        if self.visits is not None:
+            np.add.at(self.visits, self._reached(), 1)
         infos = self.locals["infos"]
         for lane in np.flatnonzero(self.locals["dones"]).tolist():
             self._examine(infos[lane])
@@ -81,6 +77,13 @@ class TrackingCallback(BaseCallback):
         elif self._door is not None:  # the step before: this one is not stored yet
             self._bonus.append(self._door.bonus_mean)
         return True
+
+    def _reached(self) -> np.ndarray:
+        """Return the cells that the last step led to."""
+        if hasattr(self._world, "visited"):
+            return self._world.visited()
+        # A lane that has just ended already shows the start of its next episode.
+        return self._world.coverage()[~self.locals["dones"]]
 
     def _examine(self, info: dict[str, Any]) -> None:
         """Note the result of a finished episode of a tutor world."""

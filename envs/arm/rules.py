@@ -32,6 +32,8 @@ HAND, HANDLE, TIP, TOY, WALKER, FAR = range(6)
 MOVED = ("stick", "toy", "walker", "far toy")
 SIZE = 8 + 2 * 6
 """Numbers of an observation."""
+REDRAWS = 100
+"""Goals drawn at most, until one is not where the toy lies already."""
 CELLS = 20
 """Cells of a side of the coverage tables."""
 
@@ -49,6 +51,7 @@ class State(NamedTuple):
     held: np.ndarray  # (n,) bool, the stick is in the gripper
     caught: np.ndarray  # (n,) bool, the toy hangs on the tip
     moved: np.ndarray  # (n, 4) float64, path of what the arm moved, as in `MOVED`
+    elapsed: np.ndarray  # (n,) int64, steps of this episode
 
 
 class Params(NamedTuple):
@@ -73,6 +76,7 @@ def allocate(n: int) -> State:
         held=np.zeros(n, dtype=np.bool_),
         caught=np.zeros(n, dtype=np.bool_),
         moved=np.zeros((n, 4)),
+        elapsed=np.zeros(n, dtype=np.int64),
     )
 
 
@@ -118,12 +122,16 @@ def reset(i, state, params):
     x, y, angle = spot(word, FAR_AT, params.spread)
     state.places[i, FAR, 0], state.places[i, FAR, 1] = x, y
     word += STEP + STEP
-    if params.goals:
-        x, y, angle = spot(word, GOALS_AT, 1.0)
-    else:
-        x, y, angle = spot(word, ZONE_AT, 1.0)
-    state.goal[i, 0], state.goal[i, 1] = x / TABLE, y / TABLE
-    word += STEP + STEP
+    for _ in range(REDRAWS):
+        if params.goals:
+            x, y, angle = spot(word, GOALS_AT, 1.0)
+        else:
+            x, y, angle = spot(word, ZONE_AT, 1.0)
+        state.goal[i, 0], state.goal[i, 1] = x / TABLE, y / TABLE
+        word += STEP + STEP
+        if not arrived(i, state):
+            break
+    state.elapsed[i] = 0
     state.noise[i] = mix(word)
     state.rng[i] = word
     state.closed[i] = state.held[i] = state.caught[i] = False
@@ -210,6 +218,7 @@ def step_all(actions, state, params, rewards, terminated, out, achieved, desired
     """Move every arm and write what it then sees; goals where they are wanted."""
     for i in range(actions.shape[0]):
         act(i, actions, state, params)
+        state.elapsed[i] += 1
         success = params.paid and arrived(i, state)
         rewards[i] = success
         terminated[i] = success and not params.goals
@@ -248,5 +257,5 @@ def find_cells(state, found):
         power = int(state.held[i]) + int(state.caught[i])
         what = TOY if power == 2 else TIP if power == 1 else HAND
         x = int((state.places[i, what, 0] + TABLE) * (CELLS / (2.0 * TABLE)))
-        y = int((state.places[i, what, 1] + TABLE) * (CELLS / (2.0 * TABLE)))
+        y = int((TABLE - state.places[i, what, 1]) * (CELLS / (2.0 * TABLE)))
         found[i] = (power * CELLS + y) * CELLS + x

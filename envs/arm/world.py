@@ -18,10 +18,11 @@ from curiosity_rl.envs.arm.rules import (
     Params,
     State,
 )
-from curiosity_rl.envs.settings import choice, flag, real
+from curiosity_rl.envs.settings import choice, flag, real, whole
 from curiosity_rl.envs.world import World
 
 REWARDS = ("sparse", "none")
+LONGEST = 1_000_000
 _NOWHERE = np.empty((0, 2), dtype=np.float32)
 
 
@@ -65,7 +66,8 @@ class Arm(World):
 
     With `goal_conditioned` a Dict: `observation` as before; `achieved_goal`, the toy's
     `(x, y) / 2`; `desired_goal`, such a point, drawn for each episode at a distance of
-    1 +- .35 and an angle of 1.5 +- 1.2, which the stick's tip reaches everywhere.
+    1 +- .35 and an angle of 1.5 +- 1.2, which the stick's tip reaches everywhere, until
+    the toy does not lie there already.
 
     ## Reward
     1 when the toy is in the goal zone, within .2 of its middle, else 0. The middle is
@@ -75,7 +77,7 @@ class Arm(World):
     ## End
     Terminated when the reward is 1. Goal-conditioned or with `reward="none"` never: the
     episode goes on, and it is paid in each step in which the toy is in the zone.
-    Truncated after 100 steps (`max_episode_steps`).
+    Truncated after `max_steps`.
 
     ## Info
     `moved`, float32 `(4,)`: how far the arm has moved stick, toy, walker and far toy in
@@ -104,6 +106,7 @@ class Arm(World):
         spread: How far things lie from the middle of their regions, 0 (always there) to
             1. Goals do not depend on it.
         walk: Longest step of the walker along an axis, 0 to 1.
+        max_steps: Time limit, 1 to 1,000,000.
 
     Raises:
         ValueError: If a setting is not allowed.
@@ -118,7 +121,9 @@ class Arm(World):
         goal_conditioned: bool = False,
         spread: float = 1.0,
         walk: float = 0.05,
+        max_steps: int = 100,
     ) -> None:
+        self.max_steps = whole("max_steps", max_steps, 1, LONGEST)
         self.params = Params(
             spread=real("spread", spread, 0.0, 1.0),
             walk=real("walk", walk, 0.0, 1.0),
@@ -149,6 +154,9 @@ class Arm(World):
         rows = self._rows(out)
         rules.step_all(actions, state, self.params, rewards, terminated, *rows)
         return rewards, terminated
+
+    def truncated(self, state: State) -> np.ndarray:
+        return state.elapsed >= self.max_steps
 
     def observe(self, state: State, lanes: np.ndarray, out: Any) -> None:
         rules.observe_lanes(lanes, state, self.params, *self._rows(out))
