@@ -1,4 +1,4 @@
-"""The command line: `train` and `evaluate`.
+"""The command line: `train`, `evaluate` and `calibrate`.
 
 Only what `--help` needs is imported here; torch comes in when there is work to do.
 """
@@ -20,6 +20,8 @@ from curiosity_rl.agents.config import ExperimentConfig, merge, read_config
 
 WRONG_INPUT = 2
 INTERRUPTED = 130
+LEAST = 10
+"""No skill can be calibrated on fewer students or answers."""
 _SHORT = {"n_timesteps": "-n", "log_folder": "-f"}
 _TRAIN = """Train an agent in a world, with a bonus that makes it curious.
 
@@ -29,11 +31,20 @@ a dot: --env-kwargs.budget 200, --algo-kwargs.learning_rate 1e-3."""
 _EVALUATE = """Evaluate a finished run again, on the same held-out students.
 
 Given the id of a world instead of a run, evaluate what there is to compare with."""
+_CALIBRATE = """Make a population of students of a log of real answers.
+
+LOG is a CSV file, one answer a line, whose first line names the columns; the lines of a
+student stand in order of time, or --time names a column that says it. Each skill is
+fitted by Bayesian knowledge tracing; skills with too few answers, and fits that mean
+nothing, are refused by name. How well the fits foretell held-out students is printed
+beside simple models. The file is read by the tutor's worlds:
+--env-kwargs.population population.yaml"""
 _ABOUT = """usage: curiosity-rl COMMAND [options]
 
 commands:
   train      train an agent in a world, then evaluate it
   evaluate   evaluate a finished run again
+  calibrate  make a population of students of a log of real answers
 
 curiosity-rl COMMAND --help says what a command takes."""
 
@@ -49,7 +60,11 @@ def main(args: Sequence[str] | None = None) -> int:
 
         print(__version__)
         return 0
-    commands = {"train": train_main, "evaluate": evaluate_main}
+    commands = {
+        "train": train_main,
+        "evaluate": evaluate_main,
+        "calibrate": calibrate_main,
+    }
     if given[0] not in commands:
         return _refuse(
             f"unknown command {given[0]!r}; known: {', '.join(commands)}",
@@ -65,6 +80,11 @@ def train_main(args: Sequence[str] | None = None) -> int:
 def evaluate_main(args: Sequence[str] | None = None) -> int:
     """Evaluate a run, or a world's baselines; returns the exit code."""
     return _guarded(_evaluate, args)
+
+
+def calibrate_main(args: Sequence[str] | None = None) -> int:
+    """Make a population of a log of answers; returns the exit code."""
+    return _guarded(_calibrate, args)
 
 
 def _train(args: Sequence[str]) -> None:
@@ -144,6 +164,43 @@ def _evaluate(args: Sequence[str]) -> None:
         print("equal to" if same else "DIFFERENT from", folder.path / "result.json")
 
 
+def _calibrate(args: Sequence[str]) -> None:
+    given = vars(_parse(_calibrate_parser(), args, defaults=True))
+    out = Path(given["out"])
+    if out.suffix not in (".yaml", ".yml"):
+        raise ValueError(f"--out is {given['out']!r}; its name must end in .yaml")
+    if not out.parent.is_dir() or out.is_dir():
+        raise ValueError(f"cannot write {given['out']!r}: no such folder, or a folder")
+    for name in ("least_students", "least_answers"):
+        if given[name] < LEAST:
+            flag = name.replace("_", "-")
+            raise ValueError(f"--{flag} is {given[name]}; it must be at least {LEAST}")
+
+    from curiosity_rl.agents.answer_log import Columns, read_log
+    from curiosity_rl.agents.calibration import calibrate, compare, to_yaml
+    from curiosity_rl.agents.calibration_report import print_report
+    from curiosity_rl.agents.runs import write_text
+    from curiosity_rl.tracking.progress import Progress
+
+    columns = Columns(given["user"], given["skill"], given["correct"], given["time"])
+    log = read_log(Path(given["log"]), columns)
+    with Progress("calibrating", 100, "%", given["progress"]) as progress:
+        found = calibrate(
+            log,
+            given["forgetting"],
+            given["least_students"],
+            given["least_answers"],
+            tick=lambda label, x: progress.update(int(100 * x), now=label),
+        )
+    try:
+        write_text(out, to_yaml(found))
+    except OSError as error:
+        raise ValueError(f"cannot write {str(out)!r}: {error.strerror}") from error
+    print_report(found, compare(log, found) if given["realism"] else ())
+    print(f"population: {out}")
+    print(f"use: curiosity-rl train --env tutor-v0 --env-kwargs.population {out}")
+
+
 def _title(config: ExperimentConfig, rows: Sequence[Any]) -> str:
     played = getattr(rows[0], "students", None)
     what = f"{played:,} held-out students" if played else "held-out episodes"
@@ -181,6 +238,40 @@ def _evaluate_parser() -> ArgumentParser:
         "--env-kwargs", type=dict[str, Any] | None, help="settings, with a world's id"
     )
     parser.add_argument("--progress", type=bool, default=True, help="show progress")
+    return parser
+
+
+def _calibrate_parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="calibrate",
+        description=_CALIBRATE,
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    texts = {
+        "out": ("population.yaml", "file to write"),
+        "user": ("user", "column: who answered"),
+        "skill": ("skill", "column: what was practised"),
+        "correct": ("correct", "column: 1 for a right answer, 0 for a wrong one"),
+    }
+    numbers = {
+        "least-students": (100, "students of a skill, fewer are refused"),
+        "least-answers": (500, "answers on a skill, fewer are refused"),
+    }
+    flags = {
+        "forgetting": (False, "fit forgetting between two answers too"),
+        "realism": (False, "hold the log against that of simulated students"),
+        "progress": (True, "show progress"),
+    }
+    parser.add_argument("log", type=str, help="CSV file of answers")
+    for kind, group in ((str, texts), (int, numbers), (bool, flags)):
+        for name, (default, text) in group.items():
+            parser.add_argument(f"--{name}", type=kind, default=default, help=text)
+    parser.add_argument(
+        "--time",
+        type=str | None,
+        help="column: when, a number or a date; without it, lines stand in order",
+    )
     return parser
 
 

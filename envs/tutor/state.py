@@ -63,6 +63,7 @@ class Params(NamedTuple):
     prior_logit: float
     ability_sd: float
     ability_on_learn: float
+    ability_on_answers: float
     parents: np.ndarray  # (K, P) int16, FIXED curricula, parents first
     learn: np.ndarray  # (K,) float32, where the curriculum fixes it; else empty
     boost: np.ndarray  # (K,) float32

@@ -235,6 +235,10 @@ def draw_rates(word, slots, ability, i, state, params):
                 word += STEP
             if c == 0:
                 x += params.ability_on_learn * ability
+            elif c == 1:
+                x += params.ability_on_answers * ability
+            else:
+                x -= params.ability_on_answers * ability
             value = min(max(sigmoid(x), params.clips[2 * c]), params.clips[2 * c + 1])
             if c == 0:
                 state.learn[i, k] = value

@@ -93,7 +93,8 @@ class Tutor(World):
             (counting to fractions), a course file (`.yaml`, `Curriculum.from_yaml`), a
             mapping from each skill's name to the names of its prerequisites, or a
             `Curriculum`.
-        population: `assistments` (fits to real answers) or `textbook`.
+        population: `assistments` (fits to real answers), `textbook`, or a file such as
+            `population.yaml`, which `scripts/calibrate.py` makes of a log of answers.
         students: Draw from a fixed pool of so many students, in training and in
             evaluation alike; None for a new one every episode.
         budget: Exercises per episode.
@@ -169,6 +170,7 @@ class Tutor(World):
             prior_logit=_logit(people.prior),
             ability_sd=people.ability_sd,
             ability_on_learn=people.ability_on_learn,
+            ability_on_answers=people.ability_on_answers,
             parents=self.curriculum.parent_table(),
             learn=np.array(self.curriculum.learn or (), dtype=np.float32),
             boost=np.array(self.curriculum.boost, dtype=np.float32),
