@@ -89,7 +89,12 @@ TASKS: dict[str, Task] = {
     "obstructed-maze-1dl": _maze("1Dl", 400_000),
     "deep-sea-20": _deep_sea(20, 2_000, bar_frames=40_000),
     "river-swim": Task(
-        "river-swim-v0", 100_000, kind="return", level=0.95, best_action=1
+        "river-swim-v0",
+        100_000,
+        kind="return",
+        level=0.95,
+        window=32,  # two episodes of each lane
+        best_action=1,
     ),
     "point-maze-u": Task("point-maze-v0", 300_000, env_kwargs={"maze": "u"}),
     "point-maze-medium": Task("point-maze-v0", 300_000, env_kwargs={"maze": "medium"}),
