@@ -334,10 +334,18 @@ def _return_row(
 
 
 def _agent(model: BaseAlgorithm) -> Agent:
-    """Act as the model does, sampling without touching torch's global stream."""
+    """Act as the model does, sampling without touching torch's global stream.
+
+    State-dependent noise is drawn anew as often as in training: `predict` alone would
+    lead all episodes astray in the same way.
+    """
     import torch as th
 
-    sampled = hasattr(model.policy, "get_distribution")  # others: their best action
+    policy: Any = model.policy
+    sampled = hasattr(policy, "get_distribution")  # others: their best action
+    lasting = sampled and getattr(model, "use_sde", False)
+    pause = getattr(model, "sde_sample_freq", -1)
+    turn = [0]
     with th.random.fork_rng(devices=[]):
         th.manual_seed(stream_seed(0, "tutor"))
         stream = [th.get_rng_state()]
@@ -346,6 +354,9 @@ def _agent(model: BaseAlgorithm) -> Agent:
     def act(obs: Any, starts: np.ndarray) -> np.ndarray:
         with th.random.fork_rng(devices=[]):
             th.set_rng_state(stream[0])
+            turn[0] = 0 if starts.all() else turn[0] + 1
+            if lasting and (turn[0] == 0 or (pause > 0 and turn[0] % pause == 0)):
+                policy.reset_noise(len(starts))
             actions, memory[0] = model.predict(
                 obs,
                 state=None if starts.all() else memory[0],

@@ -322,3 +322,27 @@ def test_find_world_imports_the_module_in_front() -> None:
     assert find_world("curiosity_rl:tutor-v0").id == "tutor-v0"
     with pytest.raises(ValueError, match="did you mean FrozenLake"):
         find_world("frozenlake-v1")
+
+
+@pytest.mark.parametrize("pause", [-1, 2])
+def test_state_dependent_noise_is_drawn_as_in_training(pause: int) -> None:
+    """For each episode, and anew after as many steps as the model says."""
+    model = PPO(
+        "MlpPolicy",
+        "Pendulum-v1",
+        use_sde=True,
+        sde_sample_freq=pause,
+        policy_kwargs={"log_std_init": -3.0},
+        seed=0,
+    )
+    act, obs = evaluation._agent(model), np.ones((3, 3), np.float32)
+    start, going = np.ones(3, bool), np.zeros(3, bool)
+    before = th.random.get_rng_state()
+    actions = [act(obs, start), *(act(obs, going) for _ in range(3))]
+    assert th.equal(before, th.random.get_rng_state())
+    assert len(np.unique(actions[0])) == 3
+    np.testing.assert_array_equal(actions[0], actions[1])
+    assert (actions[1] == actions[2]).all() == (pause == -1)
+    np.testing.assert_array_equal(actions[2], actions[3])
+    again = act(obs, start)
+    assert (again != actions[3]).all()
