@@ -167,6 +167,20 @@ class ExperimentConfig:
         return yaml.safe_dump(dataclasses.asdict(self), sort_keys=False)
 
 
+def without_bonus(config: ExperimentConfig) -> ExperimentConfig:
+    """Return the same run without a bonus, all else equal."""
+    # With one stream of rewards there is nothing to weigh it against.
+    kwargs = {k: v for k, v in config.algo_kwargs.items() if k != "extrinsic_coef"}
+    return dataclasses.replace(
+        config,
+        intrinsic="none",
+        intrinsic_kwargs={},
+        coef=0.0,
+        algo_kwargs=kwargs,
+        name="",
+    )
+
+
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """Put the settings `above` over those `below`; see `ExperimentConfig.load`."""
     merged = dict(below)

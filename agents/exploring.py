@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curiosity_rl.agents.comparison import Variant
-from curiosity_rl.agents.config import ExperimentConfig
+from curiosity_rl.agents.config import ExperimentConfig, without_bonus
 from curiosity_rl.agents.experiment import build, torch_threads
 from curiosity_rl.agents.outcomes import (
     append,
@@ -205,17 +205,11 @@ def configuration(ground: Ground, label: str, seed: int) -> ExperimentConfig:
             extrinsic=False,
             name="",
         )
-    kwargs = {k: v for k, v in config.algo_kwargs.items() if k != "extrinsic_coef"}
+    plain = without_bonus(config)
     if label == "none":
-        kwargs["learning_rate"] = 0.0
-    return replace(
-        config,
-        intrinsic="none",
-        intrinsic_kwargs={},
-        coef=0.0,
-        algo_kwargs=kwargs,
-        name="",
-    )
+        still = {**plain.algo_kwargs, "learning_rate": 0.0}
+        return replace(plain, algo_kwargs=still)
+    return plain
 
 
 def play(

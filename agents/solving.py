@@ -6,14 +6,14 @@ import math
 import statistics
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from curiosity_rl.agents.config import ExperimentConfig
+from curiosity_rl.agents.config import ExperimentConfig, without_bonus
 from curiosity_rl.agents.evaluation import ReturnRow, evaluate_agents
 from curiosity_rl.agents.experiment import build, torch_threads
 from curiosity_rl.agents.outcomes import (
@@ -133,17 +133,7 @@ def configurations(
     )
     if config.intrinsic == "none":
         return [config]
-    # With one stream of rewards there is nothing to weigh it against.
-    kwargs = {k: v for k, v in config.algo_kwargs.items() if k != "extrinsic_coef"}
-    plain = replace(
-        config,
-        intrinsic="none",
-        intrinsic_kwargs={},
-        coef=0.0,
-        algo_kwargs=kwargs,
-        name="",
-    )
-    return [config, plain] if without else [config]
+    return [config, without_bonus(config)] if without else [config]
 
 
 def play(name: str, task: Task, config: ExperimentConfig) -> Outcome:
