@@ -100,9 +100,9 @@ def kernel(function: F) -> F:
     a world, and calls between them are always inlined. The setting of the user's own
     numba cache is left as it was.
     """
-    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-    numba.config.CACHE_DIR = cache_dir()  # type: ignore[attr-defined]
+    config: Any = numba.config
+    before, config.CACHE_DIR = config.CACHE_DIR, cache_dir()
     try:
         return cast(F, numba.njit(**_OPTIONS)(function))
     finally:
-        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+        config.CACHE_DIR = before

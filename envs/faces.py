@@ -47,12 +47,14 @@ class SingleEnv(gym.Env[Any, Any]):
     @property
     def layout(self) -> Any:
         """The world's observation layout, where it has one."""
-        return self.world.layout  # type: ignore[attr-defined]
+        world: Any = self.world
+        return world.layout
 
     @property
     def compute_reward(self) -> Any:
         """The reward of reaching one goal while another was set, where it has goals."""
-        return self.world.compute_reward  # type: ignore[attr-defined]
+        world: Any = self.world
+        return world.compute_reward
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -163,12 +165,14 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
     @property
     def layout(self) -> Any:
         """The world's observation layout, where it has one."""
-        return self.world.layout  # type: ignore[attr-defined]
+        world: Any = self.world
+        return world.layout
 
     @property
     def compute_reward(self) -> Any:
         """The reward of reaching one goal while another was set, where it has goals."""
-        return self.world.compute_reward  # type: ignore[attr-defined]
+        world: Any = self.world
+        return world.compute_reward
 
     def reset(
         self,

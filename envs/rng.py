@@ -6,6 +6,8 @@ output is a bijective mix of it, so any word is a good seed and lanes never inte
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from curiosity_rl.jit import kernel
@@ -42,5 +44,6 @@ def normal(word):
 def lane_words(seeds: np.ndarray) -> np.ndarray:
     """Turn seeds (any 64-bit integers) into one state word per lane, uint64."""
     words = np.asarray(seeds, dtype=np.uint64)
+    plain: Any = mix
     with np.errstate(over="ignore"):
-        return np.asarray(mix.py_func(words * STEP + STEP), dtype=np.uint64)  # type: ignore[attr-defined]
+        return np.asarray(plain.py_func(words * STEP + STEP), dtype=np.uint64)

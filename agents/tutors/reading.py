@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -67,7 +68,7 @@ class Reading:
         return np.rint(slots * self.layout.activities).astype(np.int64) - 1
 
 
-class ReadingTutor:
+class ReadingTutor(ABC):
     """A tutor that reads the observation only and keeps notes per lane.
 
     A subclass names the features it reads, says which `notes` an episode begins with,
@@ -118,12 +119,12 @@ class ReadingTutor:
         """Return the notes with which episodes begin, arrays with a row per lane."""
         return {}
 
+    @abstractmethod
     def choose(self, reading: Reading, notes: dict[str, np.ndarray]) -> np.ndarray:
         """Return the activity of each lane, `(n,)`, and bring the notes up to date.
 
         Every rule says this in its own way.
         """
-        raise NotImplementedError
 
 
 def sample(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:

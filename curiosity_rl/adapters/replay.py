@@ -386,7 +386,8 @@ def relabelled(base: type[ReplayBuffer]) -> type[RelabelledReplay]:
     elif issubclass(base, NStepReplayBuffer):
         mixin = RelabelledNStep
     name = f"Relabelled{base.__name__}"
-    return type(name, (mixin, base), {"__module__": __name__})  # type: ignore[return-value]
+    made: Any = type(name, (mixin, base), {"__module__": __name__})
+    return made
 
 
 RelabelledReplayBuffer = relabelled(ReplayBuffer)

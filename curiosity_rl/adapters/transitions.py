@@ -39,7 +39,7 @@ class TransitionRecorder(VecEnvWrapper):
         inner = venv
         while isinstance(inner, VecEnvWrapper):
             inner = inner.venv
-        self._reporter = inner if hasattr(inner, "transition_info") else None
+        self._reporter: Any = inner if hasattr(inner, "transition_info") else None
         self.obs: Any = None
         self.steps = 0
         self.clear()
@@ -97,7 +97,7 @@ class TransitionRecorder(VecEnvWrapper):
                 )
             self._ends.append((len(self._steps), int(lane), copy_obs(last)))
             truncated[lane] = infos[lane].get("TimeLimit.truncated", False)
-        reported = self._reporter and self._reporter.transition_info  # type: ignore[attr-defined]
+        reported = self._reporter and self._reporter.transition_info
         self._infos.append(collect_infos(infos) if reported is None else reported)
         self._steps.append(
             (self.obs, self._actions, np.array(rewards), np.array(dones), truncated)

@@ -230,7 +230,8 @@ class IntrinsicVectorWrapper(VectorWrapper):
         mask = (options or {}).get("reset_mask")
         if mask is not None and not np.all(mask):
             self._check_partial(np.asarray(mask, bool))
-        obs, info = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
+        given: Any = seed  # Gymnasium's own type leaves out the list that it takes
+        obs, info = self.env.reset(seed=given, options=options)
         lanes = list(range(self.num_envs))
         if mask is None or self._obs is None or np.all(mask):
             self._obs, self._ended = copy_obs(obs), np.zeros(self.num_envs, bool)
@@ -347,6 +348,7 @@ class _Given:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Given) and self._type is other._type
 
+    # Python's own way to say so; the type of `object` knows of hashes only.
     __hash__ = None  # type: ignore[assignment]
 
 

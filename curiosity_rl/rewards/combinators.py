@@ -7,6 +7,7 @@ Those whose size changes with what has been seen (`Anneal`, `Standardised`) stan
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,7 @@ def score(reward: IntrinsicReward, batch: Transitions) -> np.ndarray:
     return np.asarray(method(batch), np.float32)
 
 
-class Composite:
+class Composite(ABC):
     """A reward over other rewards: passes everything on, combines what they pay.
 
     A subclass says in `combine` how; what it remembers itself goes into `own_state`
@@ -56,16 +57,23 @@ class Composite:
         """Whether all parts are functions of the transition alone."""
         return all(is_per_transition(part) for part in self.parts)
 
+    @abstractmethod
     def combine(self, bonuses: Sequence[np.ndarray]) -> np.ndarray:
         """Return the bonus from what the parts pay, all `(T, N)` float32."""
-        raise NotImplementedError
 
     def own_state(self) -> dict[str, Any]:
         """Return what this reward remembers besides its parts."""
         return {}
 
     def load_own_state(self, state: dict[str, Any]) -> None:
-        """Restore what `own_state` returned."""
+        """Restore what `own_state` returned.
+
+        Raises:
+            ValueError: If there is something that this reward does not remember.
+        """
+        if state:
+            name = type(self).__name__
+            raise ValueError(f"{name} keeps nothing of its own; got {sorted(state)}")
 
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
         """Pass the spaces on, and to each part a seed of its own."""
@@ -74,14 +82,16 @@ class Composite:
             drawn = np.random.SeedSequence(seed).generate_state(len(self.parts))
             seeds = [int(own) for own in drawn]
         for part, own in zip(self.parts, seeds, strict=True):
-            if hasattr(part, "setup"):
-                part.setup(observation_space, action_space, own)  # type: ignore[attr-defined]
+            setup = getattr(part, "setup", None)
+            if setup is not None:
+                setup(observation_space, action_space, own)
 
     def forget(self) -> None:
         """Begin new episodes in all parts."""
         for part in self.parts:
-            if hasattr(part, "forget"):
-                part.forget()  # type: ignore[attr-defined]
+            forget = getattr(part, "forget", None)
+            if forget is not None:
+                forget()
 
     def compute(self, batch: Transitions) -> np.ndarray:
         """Return the combined bonus, `(T, N)` float32."""

@@ -108,8 +108,10 @@ class Count:
         if self.measure(batch):
             self._last = None
         last, self._last = self._last, None
-        known = last is not None and last[0] is batch
-        self.table.add(last[1] if known else self.hashes(batch))  # type: ignore[index]
+        if last is not None and last[0] is batch:
+            self.table.add(last[1])
+        else:
+            self.table.add(self.hashes(batch))
         return {"states_counted": float(self.table.size)}
 
     def state_dict(self) -> dict[str, Any]:

@@ -57,9 +57,9 @@ class TrackingCallback(BaseCallback):
         buffer = getattr(self.model, "replay_buffer", None)
         if isinstance(buffer, RelabelledReplay):
             self._door = buffer
-        world = adapter.venv.unwrapped if adapter is not None else None
+        world: Any = adapter.venv.unwrapped if adapter is not None else None
         if world is not None and hasattr(world, "coverage"):
-            cells = int(np.prod(world.coverage_shape))  # type: ignore[attr-defined]
+            cells = int(np.prod(world.coverage_shape))
             if cells <= MOST_CELLS:
                 self._world, self._next_map = world, self.num_timesteps
                 if self.visits is None:
