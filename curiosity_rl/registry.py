@@ -58,6 +58,22 @@ WORLDS: dict[str, WorldSpec] = {
             "distractors": 0,
         },
     ),
+    "tutor-noisy-v0": WorldSpec(
+        _TUTOR, {"graph_shown": "noisy", "graph_noise": 0.3, "graph_dropped": 0.3}
+    ),
+    "tutor-memory-v0": WorldSpec(
+        _TUTOR,
+        {
+            "population": "fsrs",
+            "budget": 240,
+            "lesson": 20,
+            "pause": 1.0,
+            "exam_pause": 3.0,
+            "goals": 1,
+            "min_unknown": 4,
+        },
+    ),
+    "tutor-dropout-v0": WorldSpec(_TUTOR, {"dropout": 1.0}),
     "river-swim-v0": WorldSpec(
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
     ),
