@@ -154,6 +154,7 @@ def zpdes_dag(
     pupil: Pupil, u: float, h: int, mastery: float, forget: float | None, stall: bool
 ) -> int:
     entered: set[int] = set()
+    stalled: set[int] = set()
     skills = range(len(pupil.parents))
     zone: list[int] = []
     for t in range(len(pupil.past) + 1):  # what entered stays: walk through the past
@@ -172,6 +173,7 @@ def zpdes_dag(
             untried = [k for k in pupil.course() if k not in entered and not past[k]]
             if all(hopeless) and untried:
                 entered.add(untried[0])
+                stalled.add(untried[0])
                 if untried[0] not in done:
                     zone.append(untried[0])
     if not zone:
@@ -182,7 +184,7 @@ def zpdes_dag(
             past_k, paid = pupil.answers(k), []
             for m in range(2 * h, len(past_k) + 1):
                 paid.append(share(past_k[m - h : m]) - share(past_k[m - 2 * h : m - h]))
-            weight[k] = 2.0 if pupil.parents[k] else 0.5
+            weight[k] = 2.0 if pupil.parents[k] and k not in stalled else 0.5
             if paid:
                 weight[k] = max(sum(paid) / len(paid), 0.001)
         total = sum(weight.values())

@@ -32,7 +32,7 @@ class ZpdesDag(ReadingTutor):
         r = share right of the last h - share right of the h before,
 
     and the weight is the mean of all r so far, at least .001; before that it is .5 for
-    roots and 2 for skills that entered later. The choice is drawn from
+    roots and 2 for skills that their parents let in. The choice is drawn from
     `.9 w / sum(w) + .1 / size of the zone` over needed skills that are in the zone and
     not mastered; where there are none, evenly from all needed skills.
 
@@ -42,7 +42,8 @@ class ZpdesDag(ReadingTutor):
     the world has them, else exercises.
 
     Stall rule: if every skill of the zone had 4h answers and at most 35 % of its last
-    2h right, the next skill of the syllabus that was never tried enters the zone, too.
+    2h right, the next skill of the syllabus that was never tried enters the zone, too,
+    with weight .5.
 
     Args:
         layout: How the observation is laid out.
@@ -144,7 +145,9 @@ class ZpdesDag(ReadingTutor):
         untried = needed & ~notes["entered"] & (notes["attempts"] == 0)
         lane = np.flatnonzero(stuck & untried.any(axis=1))
         rank = np.where(untried, notes["rank"], zone.shape[1])
-        notes["entered"][lane, rank[lane].argmin(axis=1)] = True
+        skill = rank[lane].argmin(axis=1)
+        notes["entered"][lane, skill] = True
+        notes["weight"][lane, skill] = START
 
     def _review(
         self, chosen: np.ndarray, notes: dict[str, np.ndarray], forget: float
