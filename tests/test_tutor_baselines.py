@@ -52,7 +52,7 @@ MORE = {
     "lowest-mastery": 0.05,
     "recall-threshold": 0.56,
     "zpdes-dag": 0.52,
-    "riarit": 0.30,
+    "riarit": 0.29,
     "leitner": 0.39,
 }
 
@@ -95,7 +95,7 @@ def test_the_pass_rate_is_that_of_the_calibration(
 
 
 @pytest.mark.parametrize("tutor", MORE)
-def test_the_pass_rate_is_that_of_the_page(tutor: str) -> None:
+def test_the_pass_rate_is_about_that_of_the_page(tutor: str) -> None:
     passed = teach("tutor-v0", tutor, 2000).passed.mean()
     assert passed == pytest.approx(MORE[tutor], abs=0.03)
 
