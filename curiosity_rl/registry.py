@@ -131,11 +131,17 @@ REWARDS: dict[str, str] = {
 
 TUTORS: dict[str, str] = {
     "random": "curiosity_rl.agents.tutors.simple:RandomTutor",
+    "syllabus": "curiosity_rl.agents.tutors.fixed:Syllabus",
     "n-in-a-row": "curiosity_rl.agents.tutors.rules:InARow",
     "n-in-a-row-backtrack": "curiosity_rl.agents.tutors.rules:InARowBacktrack",
     "bkt-mastery": "curiosity_rl.agents.tutors.rules:BKTMastery",
+    "lowest-mastery": "curiosity_rl.agents.tutors.rules:LowestMastery",
     "parent-inference": "curiosity_rl.agents.tutors.rules:ParentInference",
     "zpdes": "curiosity_rl.agents.tutors.zpdes:Zpdes",
+    "zpdes-dag": "curiosity_rl.agents.tutors.zpdes_dag:ZpdesDag",
+    "riarit": "curiosity_rl.agents.tutors.riarit:Riarit",
+    "leitner": "curiosity_rl.agents.tutors.leitner:Leitner",
+    "recall-threshold": "curiosity_rl.agents.tutors.recall:RecallThreshold",
     "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",
