@@ -91,6 +91,57 @@ class IntrinsicReward(Protocol):
 
 
 @dataclass(frozen=True)
+class StudentModel:
+    """The average student of a tutor world, as its author tells every tutor.
+
+    Bayesian knowledge tracing with prerequisites: an exercise makes an unknown skill
+    known with chance `learn` if all its prerequisites are known; otherwise with
+
+        hard: leak * learn
+        soft: (leak + (1 - leak) * share of prerequisites known) * learn
+
+    Attributes:
+        learn: Chance to learn a skill whose prerequisites are known.
+        guess: Chance of a right answer without the skill, in (0, 1).
+        slip: Chance of a wrong answer in spite of the skill, in (0, 1).
+        prior: Chance that a skill is known at the start if its prerequisites are.
+        leak: Share of `learn` that is left without prerequisites.
+        gating: `hard` or `soft`.
+        forgetting: Chance to forget a known skill when it is practised.
+        learn_first: Whether a student learns before answering, or after.
+        skills: Most skills that a student's goals can need.
+    """
+
+    learn: float
+    guess: float
+    slip: float
+    prior: float
+    leak: float
+    gating: str
+    forgetting: float
+    learn_first: bool
+    skills: int
+
+    def __post_init__(self) -> None:
+        for name in ("learn", "prior", "leak", "forgetting"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(
+                    f"{name} of the student model is {getattr(self, name)}: give a "
+                    "chance from 0 to 1"
+                )
+        for name in ("guess", "slip"):
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise ValueError(
+                    f"{name} of the student model is {getattr(self, name)}: give a "
+                    "chance between 0 and 1, so that no answer is impossible"
+                )
+        if self.gating not in ("hard", "soft"):
+            raise ValueError(
+                f"gating of the student model is {self.gating!r}: give 'hard' or 'soft'"
+            )
+
+
+@dataclass(frozen=True)
 class ActivityLayout:
     """How a tutor world's flat observation is laid out.
 
@@ -100,10 +151,14 @@ class ActivityLayout:
     Attributes:
         activities: Number of activities A.
         features: Names of the F features of an activity, in order.
+        budget: Exercises of an episode; None where the world does not tell.
+        student: The average student; None where the world does not tell.
     """
 
     activities: int
     features: tuple[str, ...]
+    budget: int | None = None
+    student: StudentModel | None = None
 
     @property
     def size(self) -> int:

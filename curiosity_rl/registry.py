@@ -120,6 +120,8 @@ TUTORS: dict[str, str] = {
     "bkt-mastery": "curiosity_rl.agents.tutors.rules:BKTMastery",
     "parent-inference": "curiosity_rl.agents.tutors.rules:ParentInference",
     "zpdes": "curiosity_rl.agents.tutors.zpdes:Zpdes",
+    "zpdes-list": "curiosity_rl.agents.tutors.zpdes_list:ZpdesList",
+    "qmdp": "curiosity_rl.agents.tutors.qmdp:Qmdp",
     "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from gymnasium.spaces import Box, Discrete
 from curiosity_rl.envs.settings import choice, flag, real, whole
 from curiosity_rl.envs.tutor import curricula, populations, record
 from curiosity_rl.envs.tutor import state as st
+from curiosity_rl.envs.tutor.average import average_student
 from curiosity_rl.envs.tutor.drawing import draw_student
 from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
 from curiosity_rl.envs.world import World
@@ -21,7 +23,7 @@ from curiosity_rl.protocols import ActivityLayout
 GATINGS = {"hard": st.HARD, "soft": st.SOFT, "additive": st.ADDITIVE}
 GRAPHS = {"none": st.NONE, "true": st.TRUE, "noisy": st.NOISY}
 REWARDS = {"exam": st.EXAM, "gain": st.GAIN, "mastery": st.MASTERY}
-PARAMETER_ROWS = ("learn", "guess", "slip")
+PARAMETER_ROWS = ("learn", "guess", "slip", "boost")
 TRIAL_LANES = 64
 REDRAWS, TRIAL_REDRAWS = 10_000, 1_000
 """Draws until a student is given up. The trial allows fewer, so that settings that pass
@@ -79,7 +81,8 @@ class Tutor(World):
     ## Info
     `activity`, `outcome`, `belief_before`, `belief`, `goal`, and `needed` where a graph
     is shown. `truth` holds what only evaluation may use: `mastery` at each step; at
-    reset also `learn`, `guess`, `slip`, `parents`, `needed`, `goal`, `distractor`.
+    reset also `learn`, `guess`, `slip`, `boost`, `parents`, `needed`, `goal`,
+    `distractor`.
 
     ## Registered ids
     `tutor-v0`, `tutor-blind-v0`, `tutor-chain-v0`, `tutor-edm2016-v0`.
@@ -187,20 +190,23 @@ class Tutor(World):
             c for c, name in enumerate(names) if belief or name not in record.BELIEFS
         ]
         self._columns = np.array(columns, dtype=np.int64)
-        self.layout = ActivityLayout(activities, tuple(names[c] for c in columns))
+        shown = tuple(names[c] for c in columns)
+        self.layout = ActivityLayout(activities, shown, self.budget)
         high = max(1.0, math.log1p(min(self.budget, 1024)) / 2) + 1e-6
         self.observation_space = Box(-1.0, high, (self.layout.size,), np.float32)
         self.action_space = Discrete(activities)
         lowest = {"exam": 0.0, "gain": -float(skills), "mastery": -1.0}[reward]
         self.reward_range = (lowest if self.params.forgetting > 0 else 0.0, 1.0)
         self.coverage_shape = (activities, skills + 1)
-        self._try_students()
+        student = average_student(self._try_students(), self.params)
+        self.layout = replace(self.layout, student=student)
 
-    def _try_students(self) -> None:
+    def _try_students(self) -> st.State:
         trial = self.allocate(TRIAL_LANES)
         trial.rng[:] = np.arange(TRIAL_LANES, dtype=np.uint64)
         few = self.params._replace(redraws=TRIAL_REDRAWS)
         self._enrol(trial, np.arange(TRIAL_LANES), few)
+        return trial
 
     def allocate(self, lanes: int) -> st.State:
         """Return an empty state of so many lanes."""
