@@ -98,7 +98,7 @@ class StudentModel:
     known with chance `learn` if all its prerequisites are known; otherwise with
 
         hard: leak * learn
-        soft: (leak + (1 - leak) * share of prerequisites known) * learn
+        soft, additive: (leak + (1 - leak) * share of prerequisites known) * learn
 
     Attributes:
         learn: Chance to learn a skill whose prerequisites are known.
@@ -106,10 +106,13 @@ class StudentModel:
         slip: Chance of a wrong answer in spite of the skill, in (0, 1).
         prior: Chance that a skill is known at the start if its prerequisites are.
         leak: Share of `learn` that is left without prerequisites.
-        gating: `hard` or `soft`.
+        gating: `hard`, `soft`, or `additive`: soft on average, but every student has
+            their own chances without prerequisites and for each of them.
         forgetting: Chance to forget a known skill when it is practised.
         learn_first: Whether a student learns before answering, or after.
         skills: Most skills that a student's goals can need.
+        exact: Whether all students follow these rules, each with chances of their own;
+            False where some follow another model, and this one is a likeness.
     """
 
     learn: float
@@ -121,6 +124,7 @@ class StudentModel:
     forgetting: float
     learn_first: bool
     skills: int
+    exact: bool = False
 
     def __post_init__(self) -> None:
         for name in ("learn", "prior", "leak", "forgetting"):
@@ -135,9 +139,10 @@ class StudentModel:
                     f"{name} of the student model is {getattr(self, name)}: give a "
                     "chance between 0 and 1, so that no answer is impossible"
                 )
-        if self.gating not in ("hard", "soft"):
+        if self.gating not in ("hard", "soft", "additive"):
             raise ValueError(
-                f"gating of the student model is {self.gating!r}: give 'hard' or 'soft'"
+                f"gating of the student model is {self.gating!r}: give 'hard', 'soft' "
+                "or 'additive'"
             )
 
 

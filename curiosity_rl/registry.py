@@ -126,6 +126,7 @@ TUTORS: dict[str, str] = {
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",
     "wrong-order": "curiosity_rl.agents.tutors.blind:WrongOrder",
+    "dynamic": "curiosity_rl.agents.tutors.dynamic:Dynamic",
     "omniscient": "curiosity_rl.agents.tutors.omniscient:Omniscient",
 }
 

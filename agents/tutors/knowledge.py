@@ -24,7 +24,7 @@ class Skills(NamedTuple):
     `base + add * number of parents known`.
     """
 
-    count: np.ndarray  # (n,) int64, m
+    bits: np.ndarray  # (n,) int64, m
     slot: np.ndarray  # (n, M) int64, the activity that teaches skill j
     parents: np.ndarray  # (n, M) int64, states of exactly the parents
     full: np.ndarray  # (n, M) float64
@@ -63,7 +63,7 @@ def spread_prior(skills, prior, belief):
     parents are, else unknown.
     """
     for i in range(belief.shape[0]):
-        m = skills.count[i]
+        m = skills.bits[i]
         for s in range(1 << m):
             chance = 1.0
             for j in range(m):
@@ -92,7 +92,7 @@ def hear(skills, lane, activity, right, learn_first, forgetting, belief):
     for r in range(lane.shape[0]):
         i = lane[r]
         j = -1
-        for c in range(skills.count[i]):
+        for c in range(skills.bits[i]):
             if skills.slot[i, c] == activity[r]:
                 j = c
         if j < 0:
@@ -101,7 +101,7 @@ def hear(skills, lane, activity, right, learn_first, forgetting, belief):
         likely = 1.0 - slip if right[r] else slip
         unlikely = guess if right[r] else 1.0 - guess
         total = 0.0
-        for s in range(1 << skills.count[i]):
+        for s in range(1 << skills.bits[i]):
             if s >> j & 1:
                 continue
             unknown, known = belief[i, s], belief[i, s | 1 << j]
@@ -114,7 +114,7 @@ def hear(skills, lane, activity, right, learn_first, forgetting, belief):
                 unknown, known = unknown * unlikely, known * likely
             belief[i, s], belief[i, s | 1 << j] = unknown, known
             total += unknown + known
-        for s in range(1 << skills.count[i]):
+        for s in range(1 << skills.bits[i]):
             belief[i, s] /= total
 
 
@@ -131,7 +131,7 @@ def discounted_loss(skills, discount, loss):
     V(all) - V(s), which float32 holds more closely than V.
     """
     for i in range(loss.shape[0]):
-        m = skills.count[i]
+        m = skills.bits[i]
         for s in range((1 << m) - 1, -1, -1):
             missing = m - known_skills(s)
             best = missing / (1.0 - discount)
@@ -147,19 +147,21 @@ def discounted_loss(skills, discount, loss):
 def most_gain(skills, belief, loss, out):
     """Write the activity of the largest Q under the belief, `(n,)` int64.
 
-    Q(b, j) = sum_s b(s) Q(s, j); what all j share is left out:
+    Q(b, j) = sum_s b(s) Q(s, j); what all j share is left out, and so are states of
+    probability below 1e-9:
 
         gain_j = sum_{s without j} b(s) p_j(s) (V(s + j) - V(s)).
     """
     for i in range(belief.shape[0]):
         out[i] = skills.slot[i, 0]
         most = 0.0
-        for j in range(skills.count[i]):
+        likely, lost = belief[i], loss[i]
+        for j in range(skills.bits[i]):
             gain = 0.0
-            for s in range(1 << skills.count[i]):
-                if not s >> j & 1 and belief[i, s] > 0.0:
-                    step = loss[i, s] - loss[i, s | 1 << j]
-                    gain += belief[i, s] * learn_chance(i, j, s, skills) * step
+            for s in range(1 << skills.bits[i]):
+                if not s >> j & 1 and likely[s] > 1e-9:
+                    step = lost[s] - lost[s | (1 << j)]
+                    gain += likely[s] * learn_chance(i, j, s, skills) * step
             if gain > most:
                 most = gain
                 out[i] = skills.slot[i, j]
@@ -169,9 +171,9 @@ def most_gain(skills, belief, loss, out):
 def marginals(skills, belief, out):
     """Write P(skill j known) of every lane, `(n, M)`."""
     for i in range(belief.shape[0]):
-        for j in range(skills.count[i]):
+        for j in range(skills.bits[i]):
             out[i, j] = 0.0
-        for s in range(1 << skills.count[i]):
-            for j in range(skills.count[i]):
+        for s in range(1 << skills.bits[i]):
+            for j in range(skills.bits[i]):
                 if s >> j & 1:
                     out[i, j] += belief[i, s]

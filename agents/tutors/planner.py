@@ -77,7 +77,7 @@ def index_skills(
         width: Bits M.
 
     Returns:
-        `count`, `slot` and `parents` of `Skills`.
+        `bits`, `slot` and `parents` of `Skills`.
 
     Raises:
         ValueError: If a student needs more than `width` skills.
@@ -97,7 +97,7 @@ def index_skills(
     used = (of_skill >= 0) & needed[lanes, of_skill]
     states = np.where(used, 1 << np.where(used, bit[lanes, of_skill], 0), 0)
     return {
-        "count": count.astype(np.int64),
+        "bits": count.astype(np.int64),
         "slot": slot.astype(np.int64),
         "parents": np.bitwise_or.reduce(states, axis=2).astype(np.int64),
     }
@@ -115,7 +115,7 @@ def assumed_rates(parents: np.ndarray, student: StudentModel) -> dict[str, np.nd
         return np.full(parents.shape, chance)
 
     count = np.maximum(np.bitwise_count(parents), 1)
-    lost = 1.0 - student.leak if student.gating == "soft" else 0.0
+    lost = 0.0 if student.gating == "hard" else 1.0 - student.leak
     return {
         "full": everywhere(student.learn),
         "base": everywhere(student.learn * student.leak),
@@ -193,3 +193,37 @@ class BeliefTutor(ReadingTutor):
 
         Every planner does this in its own way.
         """
+
+
+def true_rates(
+    truth: Mapping[str, np.ndarray], index: dict[str, np.ndarray], student: StudentModel
+) -> dict[str, np.ndarray]:
+    """Return the true chances of `Skills`, `(n, M)`.
+
+    Parents that have no bit count as known: they were so at the start.
+
+    Args:
+        truth: `learn`, `boost`, `guess`, `slip` `(n, A)` and `parents` `(n, A, P)`.
+        index: `slot` and `parents` of `Skills`.
+        student: The world's rules: gating and leak.
+    """
+    slot = index["slot"]
+    learn, boost, guess, slip = (
+        np.take_along_axis(truth[name], slot, axis=1).astype(np.float64)
+        for name in ("learn", "boost", "guess", "slip")
+    )
+    every = np.take_along_axis(truth["parents"], slot[:, :, None], axis=1) >= 0
+    count = every.sum(axis=2)
+    met = count - np.bitwise_count(index["parents"])
+    full, base, add = learn, learn * student.leak, np.zeros_like(learn)
+    if student.gating == "soft":
+        add = learn * (1.0 - student.leak) / np.maximum(count, 1)
+    elif student.gating == "additive":
+        full, base, add = learn + boost * count, learn, boost
+    return {
+        "full": full,
+        "base": base + add * met,
+        "add": add,
+        "guess": guess,
+        "slip": slip,
+    }

@@ -101,7 +101,7 @@ class ZpdesList(ReadingTutor):
         lane, activity = np.nonzero(answered)
         right = reading["last_1"][lane, activity] > 0
         self._pay(lane, activity, right, notes)
-        moved = answered.any(axis=1)
+        moved = np.asarray(answered.any(axis=1))
         self._open_next(reading.needed, moved, notes)
         self._close_best(moved, notes)
         opened, weight = notes["open"], notes["weight"]

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from curiosity_rl.envs.tutor.state import ADDITIVE, HARD, Params, State, unpack
+from curiosity_rl.envs.tutor.state import (
+    ADDITIVE,
+    HARD,
+    SOFT,
+    Params,
+    State,
+    unpack,
+)
 from curiosity_rl.protocols import StudentModel
 
 _LEAST = 1e-3
@@ -13,9 +20,8 @@ _LEAST = 1e-3
 def average_student(state: State, params: Params) -> StudentModel:
     """Average the skills of freshly drawn students.
 
-    Additive prerequisites, T_k + D_k * known prerequisites, become soft ones: `learn`
-    is the mean chance with all prerequisites known, `leak` the share that is left with
-    none. Both forms agree where all skills have equal chances (EDM 2016).
+    Of additive prerequisites, T_k + D_k * known prerequisites, `learn` is the mean
+    chance with all prerequisites known, `leak` the share that is left with none.
 
     Args:
         state: Students at the start of an episode.
@@ -36,10 +42,11 @@ def average_student(state: State, params: Params) -> StudentModel:
         slip=float(np.clip(_mean(state.slip, skill), _LEAST, 1 - _LEAST)),
         prior=_mean(known, skill & _ready(known, state.parents)),
         leak=min(leak, 1.0),
-        gating="hard" if params.gating == HARD else "soft",
+        gating={HARD: "hard", SOFT: "soft", ADDITIVE: "additive"}[params.gating],
         forgetting=params.forgetting,
         learn_first=params.learn_first,
         skills=params.skills,
+        exact=True,
     )
 
 
@@ -49,4 +56,5 @@ def _mean(value: np.ndarray, among: np.ndarray) -> float:
 
 def _ready(known: np.ndarray, parents: np.ndarray) -> np.ndarray:
     lanes = np.arange(len(known))[:, None, None]
-    return (known[lanes, np.maximum(parents, 0)] | (parents < 0)).all(axis=2)
+    known = known[lanes, np.maximum(parents, 0)] | (parents < 0)
+    return np.logical_and.reduce(known, axis=2)
