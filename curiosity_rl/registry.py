@@ -122,6 +122,7 @@ TUTORS: dict[str, str] = {
     "zpdes": "curiosity_rl.agents.tutors.zpdes:Zpdes",
     "zpdes-list": "curiosity_rl.agents.tutors.zpdes_list:ZpdesList",
     "qmdp": "curiosity_rl.agents.tutors.qmdp:Qmdp",
+    "perseus": "curiosity_rl.agents.tutors.perseus:Perseus",
     "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",
