@@ -338,6 +338,12 @@ def _sentence(parser: ArgumentParser, message: str) -> str:
     found = re.match(
         r"Parser key \"([\w.]+)\": Expected a (.+?)\. Got value: (.*)", text
     )
+    if not found:  # one of several kinds
+        found = re.match(
+            r"Parser key \"([\w.]+)\": Does not validate against any .*?Expected a "
+            r"<class '(\w+)'>.*Given value: (.*)",
+            text,
+        )
     if found:
         kinds = {"int": "a whole number", "float": "a number", "bool": "true or false"}
         kinds["dict"] = "a mapping"

@@ -68,16 +68,14 @@ def run_bench(name: str, given: Mapping[str, Any]) -> None:
         )
     out = Path(given["out"] or f"{FOLDER}/{folder_name(world)}")
     shown: list[report.Found] = [found]
-    if given["matrix"]:
-        shown = [as_matrix(found)]
-    if given["equity"]:
-        shown.append(divided(found))
-    if given["matrix"]:
-        report.save(found, out, given["pictures"])
+    shown += [as_matrix(found)] if given["matrix"] else []
+    shown += [divided(found)] if given["equity"] else []
+    files = []
     for table in shown:
         report.show(table)
-        report.save(table, out, given["pictures"])
-    print(f"kept in {out}: {', '.join(sorted(p.name for p in out.iterdir()))}")
+        files += report.save(table, out, given["pictures"])
+    print(report.CAUTION)
+    print(f"kept in {out}: {', '.join(file.name for file in files)}")
 
 
 def _parts(text: str | None) -> list[str]:

@@ -77,7 +77,7 @@ class EquityRow:
         worst_score: Least score of a group: what the tutor does of what could be done
             for the group that it serves least.
         score_gap: Greatest minus least score of a group.
-        score_ratio: Least score over greatest.
+        score_ratio: Least score over greatest; none (NaN) where the least is below 0.
     """
 
     students: str
@@ -276,7 +276,7 @@ def _evenness(rows: list[GroupRow], about: dict[str, Resampled]) -> EquityRow:
 
 
 def _ratio(low: float, high: float) -> float:
-    return low / high if high > 0 else float("nan")
+    return low / high if high > 0 and low >= 0 else float("nan")
 
 
 def _one_by_one(

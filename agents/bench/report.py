@@ -15,6 +15,7 @@ from curiosity_rl.agents.outcomes import append, written
 from curiosity_rl.agents.runs import write_text
 
 CAUTION = (
+    "A tutor marked * sees what the student knows: a bound to compare with, no tutor. "
     "Simulated students only: no number here says what a tutor does for real learners."
 )
 WIDEST = 240
@@ -85,7 +86,6 @@ def show(found: Found) -> None:
             shown.add_row(*row)
         console.print(table.title, soft_wrap=True)
         console.print(shown)
-    console.print(CAUTION, soft_wrap=True)
 
 
 def save(found: Found, folder: str | Path, pictures: bool = True) -> list[Path]:
@@ -153,9 +153,8 @@ def _sheets(found: Found) -> dict[str, Sequence[Any]]:
 
 
 def _comparison(found: Comparison, students: str, rows: list[Row]) -> Table:
-    heads = ("tutor", "pass rate", "95 % interval", "norm. gain", "exercises used")
-    heads += ("on distr.", "score", "95 % interval", "minus best", "95 % interval")
-    heads = tuple(h.replace("best", rows[0].against) for h in heads)
+    heads = ("tutor", "pass rate", "interval", "norm. gain", "exercises used")
+    heads += ("on distr.", "score", "interval", "difference", "interval")
     body = [
         (
             _name(row),
@@ -173,7 +172,8 @@ def _comparison(found: Comparison, students: str, rows: list[Row]) -> Table:
     ]
     title = (
         f"{found.world}, students {students}: {found.n:,} held-out students, the same "
-        f"for all (seed {found.seed}); score of {found.measure}"
+        f"for all (seed {found.seed}); score of {found.measure}; difference to "
+        f"{rows[0].against}; 95 % intervals"
     )
     return Table(title, heads, body)
 
@@ -243,7 +243,7 @@ def _groups(found: Equity, students: str, kind: str) -> Table:
 
 def _summary(found: Equity, students: str, kind: str) -> Table:
     what = "gain" if found.comparison.measure == "gain" else "pass"
-    heads = ("tutor", f"worst {what}", f"best {what}", "gap", "95 % interval")
+    heads = ("tutor", f"worst {what}", f"best {what}", "gap", "interval")
     heads += ("ratio", "worst score", "score gap", "score ratio", "worst group")
     rows = [
         (
