@@ -21,20 +21,23 @@ def _refused(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_tables_and_files_of_one_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     args = ["tutor-v0", "--tutors", "zpdes, bkt-mastery", "--students", "textbook"]
-    args += ["--n", "80", "--matrix", "--equity", "--measure", "gain", *SMALL]
-    assert evaluate_main([*args, "--out", str(tmp_path)]) == 0
+    args += ["--n", "80", "--matrix", "--measure", "gain", *SMALL]
+    assert evaluate_main([*args, "--out", "mine"]) == 0
+    assert evaluate_main([*args, "--equity", "--pictures", "false"]) == 0
     out = capsys.readouterr().out
     assert "80 held-out students, the same for all (seed 0); score of gain; diff" in out
     assert "bkt-mastery" in out
     assert "half the 95 % interval" in out
     assert "normalised gain by quarter" in out
-    kept = {path.name for path in tmp_path.iterdir()}
-    assert kept >= {"comparison.csv", "matrix.png", "equity.md", "curves.png"}
+    kept = {path.name for path in (tmp_path / "mine").iterdir()}
+    assert kept >= {"comparison.csv", "matrix.png", "matrix.md", "curves.png"}
     assert all(name in out for name in kept)
-    with (tmp_path / "matrix.csv").open(newline="") as lines:
+    assert (tmp_path / "runs/bench/tutor-v0/equity.md").is_file()
+    with (tmp_path / "mine/matrix.csv").open(newline="") as lines:
         assert [r["tutor"] for r in csv.DictReader(lines)] == [
             "random", "zpdes", "bkt-mastery", "omniscient"
         ]  # fmt: skip

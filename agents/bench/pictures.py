@@ -80,8 +80,9 @@ def _panels(number: int, width: float, height: float) -> tuple[Any, list[Any]]:
     rows = math.ceil(number / columns)
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    for spare in panels.flat[number:]:
-        spare.set_visible(False)
+    for place in range(number, rows * columns):
+        panels.flat[place].set_visible(False)
+        panels.flat[place - columns].tick_params(labelbottom=True)
     for panel in panels.flat:
         panel.spines[["top", "right"]].set_visible(False)
     return figure, list(panels.flat[:number])
@@ -177,7 +178,14 @@ def _heat_map(found: Matrix) -> Any:
         ink = "black" if value > 0.6 or math.isnan(value) else "white"
         panel.text(j, i, text, ha="center", va="center", color=ink, fontsize=8)
     panel.axvline(len(found.students) - 0.5, color="white", linewidth=3)
-    panel.set_xticks(range(len(columns)), columns, rotation=35, ha="right", fontsize=9)
+    panel.set_xticks(
+        range(len(columns)),
+        columns,
+        rotation=35,
+        ha="right",
+        rotation_mode="anchor",
+        fontsize=9,
+    )
     panel.set_yticks(range(len(found.tutors)), found.tutors, fontsize=9)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
