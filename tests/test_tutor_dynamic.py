@@ -36,7 +36,7 @@ def teach(venv: Any, tutor: Dynamic, seed: int) -> tuple[np.ndarray, np.ndarray]
         report = info["final_info"] if t == tutor.budget - 1 else info
         known = report["truth"]["mastery"]
         shares.append((known & needed).sum(axis=1) / needed.sum(axis=1))
-    return (known | ~goal).all(axis=1), np.array(shares)
+    return np.asarray((known | ~goal).all(axis=1)), np.array(shares)
 
 
 @pytest.mark.parametrize("objective", ["exam", "mastery", "level"])

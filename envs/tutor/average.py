@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from curiosity_rl.envs.tutor.state import (
-    ADDITIVE,
-    HARD,
-    SOFT,
-    Params,
-    State,
-    unpack,
-)
+from curiosity_rl.envs.tutor.bits import unpack
+from curiosity_rl.envs.tutor.state import ADDITIVE, BKT, HARD, SOFT, Params, State
 from curiosity_rl.protocols import StudentModel
 
 _LEAST = 1e-3
@@ -21,7 +15,8 @@ def average_student(state: State, params: Params) -> StudentModel:
     """Average the skills of freshly drawn students.
 
     Of additive prerequisites, T_k + D_k * known prerequisites, `learn` is the mean
-    chance with all prerequisites known, `leak` the share that is left with none.
+    chance with all prerequisites known, `leak` the share that is left with none. Graded
+    students count as Bayesian ones with the same rates.
 
     Args:
         state: Students at the start of an episode.
@@ -43,11 +38,18 @@ def average_student(state: State, params: Params) -> StudentModel:
         prior=_mean(known, skill & _ready(known, state.parents)),
         leak=min(leak, 1.0),
         gating={HARD: "hard", SOFT: "soft", ADDITIVE: "additive"}[params.gating],
-        forgetting=params.forgetting,
+        forgetting=float(params.forgetting[state.group].mean()),
         learn_first=params.learn_first,
         skills=params.skills,
-        exact=True,
+        exact=_bayesian(params),
     )
+
+
+def _bayesian(params: Params) -> bool:
+    """Whether every student is one of Bayesian knowledge tracing, and nothing else."""
+    alike = len(np.unique(params.forgetting)) == 1 and bool((params.model == BKT).all())
+    plain = params.representations == 1 and params.dropout == 0
+    return alike and plain and not params.forget_others
 
 
 def _mean(value: np.ndarray, among: np.ndarray) -> float:
