@@ -21,7 +21,7 @@ class Omniscient:
     `argmax of P(learn k) * (1 + needed skills that rest on k)` over needed skills with
     `mastery_k = 0`, by the student's true chances and prerequisites; greedy, hence a
     little below the best that could be done with the truth (`dynamic`). Where nothing
-    is left to learn, any needed skill.
+    is left to learn, the needed skill that is least strong.
 
     Args:
         layout: How the observation is laid out.
@@ -50,12 +50,13 @@ class Omniscient:
         begun = self._truth.update(info, len(obs))
         if len(begun):
             self._count(begun)
-        known = np.asarray(self._truth.now(info)["mastery"], bool)
-        needed = self._truth["needed"]
+        now, needed = self._truth.now(info), self._truth["needed"]
+        known = np.asarray(now["mastery"], bool)
         worth = (self._chances(known) + _CERTAIN) * (1 + self._resting)
         score = np.where(needed & ~known, worth, 0.0)
-        idle = ~score.any(axis=1)
-        return np.where(idle, needed.argmax(axis=1), score.argmax(axis=1))
+        weakness = needed * (2.0 - np.asarray(now.get("strength", known)))
+        score = np.where(score.any(axis=1, keepdims=True), score, weakness)
+        return score.argmax(axis=1).astype(np.int64)
 
     def _chances(self, known: np.ndarray) -> np.ndarray:
         """Return the true chance that one exercise teaches each skill, `(n, A)`."""

@@ -38,7 +38,7 @@ def average_student(state: State, params: Params) -> StudentModel:
         prior=_mean(known, skill & _ready(known, state.parents)),
         leak=min(leak, 1.0),
         gating={HARD: "hard", SOFT: "soft", ADDITIVE: "additive"}[params.gating],
-        forgetting=float(params.forgetting[state.group].mean()),
+        forgetting=float(np.diff(params.share, prepend=0.0) @ params.forgetting),
         learn_first=params.learn_first,
         skills=params.skills,
         exact=_bayesian(params),

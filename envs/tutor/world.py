@@ -153,6 +153,8 @@ class Tutor(World):
         ValueError: If a setting is not allowed, or no student can meet the settings.
     """
 
+    population_names = tuple(populations.POPULATIONS)
+
     def __init__(
         self,
         curriculum: str
