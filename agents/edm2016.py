@@ -66,6 +66,7 @@ STRATEGIES = (
     Strategy("POMDP, Perseus", "perseus"),
     Strategy("QMDP", "qmdp"),
     Strategy("ZPDES^H", "zpdes-list"),
+    Strategy("ZPDES^H, eager", "zpdes-list", lambda _: {"eager": True}),
     Strategy("ZPDES^H, stall rule", "zpdes-list", lambda _: {"stall": True}),
     Strategy("random", "random", informed=False),
 )

@@ -20,8 +20,9 @@ TUNED = {"filter1": 0.5, "d": 4, "up": 0.8, "down": 0.7, "promote": 1.5}
 class Published:
     """The published rules for one student, in lists."""
 
-    def __init__(self, order: list[int], stall: bool, **constants: Any):
+    def __init__(self, order: list[int], stall: bool, eager: bool, **constants: Any):
         self.order, self.stall, self.c = order, stall, constants
+        self.eager = eager
         self.weight = dict.fromkeys(order, 0.0)
         self.weight[order[0]] = 0.05
         self.answers: dict[int, list[int]] = {k: [] for k in order}
@@ -47,7 +48,8 @@ class Published:
 
         fresh = [k for k in self.order if k not in self.tried]
         active = self.active()
-        success = fmean(recent(j) for j in active)
+        told = [j for j in active if len(self.answers[j]) > 1 or not self.eager]
+        success = fmean(recent(j) for j in told) if told else 0.0
         stuck = self.stall and all(
             len(self.answers[j]) >= 2 * d and fmean(self.answers[j][-d:]) <= 0.35
             for j in active
@@ -78,16 +80,18 @@ class Published:
         return np.array(p) / sum(p)
 
 
-@pytest.mark.parametrize("stall", [False, True])
+@pytest.mark.parametrize(
+    ("stall", "eager"), [(False, False), (True, False), (False, True)]
+)
 @pytest.mark.parametrize("constants", [GENERIC, TUNED], ids=["generic", "tuned"])
 def test_weights_and_zone_are_those_of_the_published_rules(
-    constants: dict[str, Any], stall: bool
+    constants: dict[str, Any], stall: bool, eager: bool
 ) -> None:
     rng = np.random.default_rng(0)
     lanes = 40
     desk = Desk(PARENTS, lanes=lanes)
-    tutor: Any = desk.tutor("zpdes-list", 1, stall=stall, **constants)
-    students = [Published(ORDER, stall, **constants) for _ in range(lanes)]
+    tutor: Any = desk.tutor("zpdes-list", 1, stall=stall, eager=eager, **constants)
+    students = [Published(ORDER, stall, eager, **constants) for _ in range(lanes)]
     ability = rng.random(lanes)
     for _ in range(60):
         chosen = desk.ask(tutor)
