@@ -18,7 +18,16 @@ import curiosity_rl  # noqa: F401  registers the worlds
 from curiosity_rl.agents.tutors import available_tutors, make_tutor
 from curiosity_rl.registry import TUTORS, WORLDS
 
-SCHOOLS = sorted(name for name in WORLDS if name.startswith("tutor-"))
+SCHOOLS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: (name, {}) for name in sorted(WORLDS) if name.startswith("tutor-")},
+    "three representations": ("tutor-v0", {"representations": 3, "probe": True}),
+    "many parents": (
+        "tutor-v0",
+        {"curriculum": {"a": [], "b": [], "c": [], "d": ["a", "b", "c"]}, "goals": 1},
+    ),
+    "nothing shown": ("tutor-blind-v0", {"belief": False, "lesson": 7}),
+}
+"""Every tutor world, and settings that change what a tutor reads or may do."""
 LANES, BUDGET, STEPS, SEED = 3, 24, 60, 5
 LEAVES = {9: [False, True, False], 31: [True, False, False]}
 """Lanes that begin anew before their time, by step."""
@@ -26,7 +35,8 @@ EVERY = pytest.mark.parametrize("world", SCHOOLS)
 
 
 def school(world: str, lanes: int = LANES) -> Any:
-    return gym.make_vec(world, lanes, budget=BUDGET)
+    name, settings = SCHOOLS[world]
+    return gym.make_vec(name, lanes, budget=BUDGET, **settings)
 
 
 def names(world: str, privileged: bool | None = None) -> list[str]:
