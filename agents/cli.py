@@ -30,7 +30,24 @@ what the presets do not set has the default shown here. Settings inside a mappin
 a dot: --env-kwargs.budget 200, --algo-kwargs.learning_rate 1e-3."""
 _EVALUATE = """Evaluate a finished run again, on the same held-out students.
 
-Given the id of a world instead of a run, evaluate what there is to compare with."""
+Given the id of a world instead of a run, evaluate what there is to compare with.
+
+With any of --tutors, --students, --matrix or --equity, compare tutors: all teach the
+same students of each population. Tutors are rules by name, folders of runs, or `all`;
+random and the omniscient bound are always played. --matrix scores every tutor under
+every model of students; --equity tells how evenly each serves slow and fast learners.
+Tables are printed; CSV, markdown and pictures are kept in --out."""
+_COMPARE: dict[str, tuple[Any, str]] = {
+    "tutors": (str | None, "names or folders of runs, with commas between; all"),
+    "students": (str | None, "names or YAML files of populations; the world's"),
+    "matrix": (None, "tutors under student models, all the world knows by name"),
+    "equity": (None, "by quarter of learners and by named group"),
+    "measure": (str | None, "what scores are about: pass or gain; pass"),
+    "against": (str | None, "tutor that differences are to; the best rule"),
+    "seed": (int | None, "which held-out students; 0"),
+    "jobs": (int | None, "processes; 1"),
+    "out": (str | None, "folder to write to; runs/bench/WORLD"),
+}
 _CALIBRATE = """Make a population of students of a log of real answers.
 
 LOG is a CSV file, one answer a line, whose first line names the columns; the lines of a
@@ -121,9 +138,19 @@ def _train(args: Sequence[str]) -> None:
 
 def _evaluate(args: Sequence[str]) -> None:
     given = vars(_parse(_evaluate_parser(), args, defaults=True))
-    name, students = str(given["run"]), given["students"]
-    if students is not None and students < 1:
-        raise ValueError(f"students is {students}; it must be at least 1")
+    name, n = str(given["run"]), given["n"]
+    if str(given["students"] or "").strip().isdecimal():
+        raise ValueError(
+            "--students names populations, such as assistments,textbook; for how many "
+            f"students give --n {given['students']}"
+        )
+    if n is not None and n < 1:
+        raise ValueError(f"n is {n}; it must be at least 1")
+    if any(given[flag] for flag in _COMPARE) or given["seed"] is not None:
+        from curiosity_rl.agents.bench.command import run_bench
+
+        run_bench(name, given)
+        return
 
     from curiosity_rl.agents.evaluation import as_data, evaluate
     from curiosity_rl.agents.experiment import build
@@ -144,7 +171,7 @@ def _evaluate(args: Sequence[str]) -> None:
                 name,
                 kwargs,
                 None,
-                episodes=students or 2000,
+                episodes=n or 2000,
                 tick=lambda label, x: progress.update(int(100 * x), now=label),
             )
         print_table(rows, f"{name}, held-out episodes")
@@ -155,7 +182,7 @@ def _evaluate(args: Sequence[str]) -> None:
     config = folder.config()
     experiment = build(config)
     experiment.load_state(folder.checkpoint(given["checkpoint"]))
-    episodes = students or config.eval_students
+    episodes = n or config.eval_students
     rows = experiment.evaluate(episodes, show=given["progress"])
     print_table(rows, _title(config, rows), experiment.label)
     before = folder.result()
@@ -231,9 +258,25 @@ def _evaluate_parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="evaluate", description=_EVALUATE, exit_on_error=False, allow_abbrev=False
     )
-    parser.add_argument("run", type=str, help="folder of a run, or a world's id")
+    parser.add_argument(
+        "run",
+        type=str,
+        nargs="?",
+        default="tutor-v0",
+        help="folder of a run, or a world's id",
+    )
     parser.add_argument("--checkpoint", type=str | None, help="its name; the newest")
-    parser.add_argument("--students", type=int | None, help="as many as the run's")
+    parser.add_argument(
+        "--n", type=int | None, help="how many students; as many as the run's, 2000"
+    )
+    for flag, (kind, text) in _COMPARE.items():
+        if kind is None:
+            parser.add_argument(f"--{flag}", action="store_true", help=text)
+        else:
+            parser.add_argument(f"--{flag}", type=kind, help=text)
+    parser.add_argument(
+        "--pictures", type=bool, default=True, help="draw pictures of a comparison"
+    )
     parser.add_argument(
         "--env-kwargs", type=dict[str, Any] | None, help="settings, with a world's id"
     )
@@ -295,6 +338,12 @@ def _sentence(parser: ArgumentParser, message: str) -> str:
     found = re.match(
         r"Parser key \"([\w.]+)\": Expected a (.+?)\. Got value: (.*)", text
     )
+    if not found:  # one of several kinds
+        found = re.match(
+            r"Parser key \"([\w.]+)\": Does not validate against any .*?Expected a "
+            r"<class '(\w+)'>.*Given value: (.*)",
+            text,
+        )
     if found:
         kinds = {"int": "a whole number", "float": "a number", "bool": "true or false"}
         kinds["dict"] = "a mapping"
