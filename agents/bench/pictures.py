@@ -46,12 +46,14 @@ def draw(found: Comparison | Matrix | Equity, folder: Path) -> list[Path]:
     if isinstance(found, Matrix):
         return [_kept(_heat_map(found), folder / "matrix.png")]
     if isinstance(found, Equity):
-        kinds = dict.fromkeys(row.kind for row in found.groups)
-        files = [
-            _kept(_group_dots(found, kind), folder / f"equity_{kind}s.png")
-            for kind in kinds
-        ]
-        for students in found.curves:
+        everyone = list(found.curves)
+        figure = _group_dots(found, "quarter", everyone)
+        files = [_kept(figure, folder / "equity_quarters.png")]
+        for students in everyone:
+            if any((g.students, g.kind) == (students, "group") for g in found.groups):
+                figure = _group_dots(found, "group", [students])
+                name = f"equity_groups_{_plain(students)}.png"
+                files.append(_kept(figure, folder / name))
             name = f"equity_curves_{_plain(students)}.png"
             files.append(_kept(_equity_curves(found, students), folder / name))
         return files
@@ -104,7 +106,7 @@ def _scores(found: Comparison) -> Any:
         for edge in (0.0, 1.0):
             panel.axvline(edge, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
         panel.set_title(students, fontsize=10)
-        panel.set_xlabel(f"score of {found.measure}: random 0, omniscient 1")
+    figure.supxlabel(f"score of {found.measure}: random 0, omniscient 1", fontsize=9)
     _names(panels, tutors)
     return figure
 
@@ -155,10 +157,10 @@ def _curves(found: Comparison) -> Any:
                 label=tutor if panel is panels[0] else None,
             )
         panel.set_title(students, fontsize=10)
-        panel.set_xlabel("exercises")
         panel.set_ylim(0, 1.01)
         panel.margins(x=0)
-    panels[0].set_ylabel("needed skills known")
+    figure.supxlabel("exercises", fontsize=9)
+    figure.supylabel("needed skills known", fontsize=9)
     figure.legend(loc="outside right center", fontsize=8, frameon=False)
     return figure
 
@@ -196,10 +198,12 @@ def _heat_map(found: Matrix) -> Any:
     return figure
 
 
-def _group_dots(found: Equity, kind: str) -> Any:
+def _group_dots(found: Equity, kind: str, populations: Sequence[str]) -> Any:
     """Score of each tutor with each group of students, a panel per population."""
-    rows = [row for row in found.groups if row.kind == kind and row.tutor not in BOUNDS]
-    populations = list(dict.fromkeys(row.students for row in rows))
+    rows = [
+        row for row in found.groups if row.kind == kind and row.students in populations
+    ]
+    rows = [row for row in rows if row.tutor not in BOUNDS] or rows
     tutors = list(dict.fromkeys(row.tutor for row in rows))
     names = list(dict.fromkeys(row.group for row in rows))
     height = 1.2 + (0.12 + 0.12 * len(names)) * len(tutors)
@@ -212,9 +216,10 @@ def _group_dots(found: Equity, kind: str) -> Any:
             label = name if panel is panels[0] else ""
             _dots(panel, mine, colours[number % len(colours)], shift, label)
         panel.set_title(students, fontsize=10)
-        panel.set_xlabel(
-            f"score of {found.comparison.measure} in the group: random 0, omniscient 1"
-        )
+    measure = found.comparison.measure
+    figure.supxlabel(
+        f"score of {measure} in the group: random 0, omniscient 1", fontsize=9
+    )
     _names(panels, tutors)
     figure.legend(loc="outside lower center", fontsize=8, frameon=False, ncols=4)
     return figure
