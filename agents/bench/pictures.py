@@ -23,8 +23,10 @@ PANELS = 3
 """Panels in a row."""
 GREY = "0.55"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3b8f")
-COLOURS += ("#8c510a", "#4d4d4d", "#b2182b", "#01665e", "#b8a200")
+COLOURS += ("#4d4d4d",)
 """The first six are those of Okabe & Ito (2008), told apart by the colour-blind."""
+STROKES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
+"""Lines of the first eight tutors, the second eight, and so on."""
 SHADES = ("#d7301f", "#fc8d59", "#6baed6", "#08519c")
 """Quarters of learners, slowest first."""
 
@@ -90,9 +92,17 @@ def _panels(number: int, width: float, height: float) -> tuple[Any, list[Any]]:
     return figure, list(panels.flat[:number])
 
 
-def _colour(tutors: Sequence[str], tutor: str) -> str:
-    middle = [name for name in tutors if name not in BOUNDS]
-    return GREY if tutor in BOUNDS else COLOURS[middle.index(tutor) % len(COLOURS)]
+def _line(tutors: Sequence[str], tutor: str) -> dict[str, Any]:
+    """Return how the curve of a tutor is drawn."""
+    if tutor in BOUNDS:
+        stroke = ":" if tutor == "random" else "--"
+        return {"color": GREY, "linestyle": stroke, "linewidth": 1.3}
+    place = [name for name in tutors if name not in BOUNDS].index(tutor)
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "linestyle": STROKES[place // len(COLOURS) % len(STROKES)],
+        "linewidth": 1.5,
+    }
 
 
 def _scores(found: Comparison) -> Any:
@@ -144,24 +154,22 @@ def _names(panels: Sequence[Any], tutors: Sequence[str]) -> None:
 
 def _curves(found: Comparison) -> Any:
     """Mastery over time of each tutor, a panel per population."""
-    figure, panels = _panels(len(found.populations), 4.2, 3.4)
+    single = len(found.populations) == 1
+    figure, panels = _panels(len(found.populations), 6.4 if single else 4.2, 3.4)
     for panel, students in zip(panels, found.populations, strict=True):
         for tutor in found.tutors:
-            bound = tutor in BOUNDS
             panel.plot(
                 found.times[students],
                 found.curves[students][tutor],
-                color=_colour(found.tutors, tutor),
-                linestyle={"random": ":", "omniscient": "--"}.get(tutor, "-"),
-                linewidth=1.3 if bound else 1.5,
                 label=tutor if panel is panels[0] else None,
+                **_line(found.tutors, tutor),
             )
         panel.set_title(students, fontsize=10)
         panel.set_ylim(0, 1.01)
         panel.margins(x=0)
     figure.supxlabel("exercises", fontsize=9)
     figure.supylabel("needed skills known", fontsize=9)
-    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    figure.legend(loc="outside right center", fontsize=8, frameon=False, handlelength=3)
     return figure
 
 
