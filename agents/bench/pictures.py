@@ -92,6 +92,11 @@ def _panels(number: int, width: float, height: float) -> tuple[Any, list[Any]]:
     return figure, list(panels.flat[:number])
 
 
+def _width(populations: Sequence[str]) -> float:
+    """Return the width of a panel in inches."""
+    return 6.4 if len(populations) == 1 else 4.4
+
+
 def _line(tutors: Sequence[str], tutor: str) -> dict[str, Any]:
     """Return how the curve of a tutor is drawn."""
     if tutor in BOUNDS:
@@ -109,7 +114,8 @@ def _scores(found: Comparison) -> Any:
     """Score of each tutor with its interval, a panel per population."""
     tutors = [name for name in found.tutors if name not in BOUNDS] or found.tutors
     height = 0.9 + 0.27 * len(tutors)
-    figure, panels = _panels(len(found.populations), 4.6, height)
+    width = _width(found.populations)
+    figure, panels = _panels(len(found.populations), width, height)
     for panel, students in zip(panels, found.populations, strict=True):
         rows = [found.row(students, tutor) for tutor in tutors]
         _dots(panel, rows, "#0072b2", 0.0)
@@ -148,14 +154,15 @@ def _names(panels: Sequence[Any], tutors: Sequence[str]) -> None:
     for panel in panels:
         panel.set_yticks(range(len(tutors)), tutors, fontsize=9)
         panel.set_ylim(len(tutors) - 0.4, -0.6)
+        panel.set_xlim(min(panel.get_xlim()[0], -0.03), 1.03)
         panel.grid(axis="y", color="0.92", linewidth=0.8)
         panel.set_axisbelow(True)
 
 
 def _curves(found: Comparison) -> Any:
     """Mastery over time of each tutor, a panel per population."""
-    single = len(found.populations) == 1
-    figure, panels = _panels(len(found.populations), 6.4 if single else 4.2, 3.4)
+    width = _width(found.populations)
+    figure, panels = _panels(len(found.populations), width, 3.4)
     for panel, students in zip(panels, found.populations, strict=True):
         for tutor in found.tutors:
             panel.plot(
@@ -215,7 +222,7 @@ def _group_dots(found: Equity, kind: str, populations: Sequence[str]) -> Any:
     tutors = list(dict.fromkeys(row.tutor for row in rows))
     names = list(dict.fromkeys(row.group for row in rows))
     height = 1.2 + (0.12 + 0.12 * len(names)) * len(tutors)
-    figure, panels = _panels(len(populations), 4.6, height)
+    figure, panels = _panels(len(populations), _width(populations), height)
     colours = SHADES if kind == "quarter" else COLOURS
     for panel, students in zip(panels, populations, strict=True):
         for number, name in enumerate(names):
@@ -229,7 +236,7 @@ def _group_dots(found: Equity, kind: str, populations: Sequence[str]) -> Any:
         f"score of {measure} in the group: random 0, omniscient 1", fontsize=9
     )
     _names(panels, tutors)
-    figure.legend(loc="outside lower center", fontsize=8, frameon=False, ncols=4)
+    figure.legend(loc="outside upper center", fontsize=8, frameon=False, ncols=4)
     return figure
 
 
