@@ -17,9 +17,9 @@ from typing import Any, get_type_hints
 from jsonargparse import ArgumentParser, Namespace
 
 from curiosity_rl.agents.config import ExperimentConfig, merge, read_config
+from curiosity_rl.agents.endings import INTERRUPTED, RunEnded
 
 WRONG_INPUT = 2
-INTERRUPTED = 130
 LEAST = 10
 """No skill can be calibrated on fewer students or answers."""
 _SHORT = {"n_timesteps": "-n", "log_folder": "-f"}
@@ -89,23 +89,32 @@ def calibrate_main(args: Sequence[str] | None = None) -> int:
 
 def _train(args: Sequence[str]) -> None:
     given = vars(_parse(_train_parser(), args))
-    file = given.pop("config", None)
-    settings = given if file is None else merge(read_config(Path(file)), given)
-    config = ExperimentConfig.load(**settings)
-    from curiosity_rl.agents.experiment import prepare, run
+    from curiosity_rl.agents.endings import told
+    from curiosity_rl.agents.experiment import finish, prepare
+    from curiosity_rl.agents.runs import begin
     from curiosity_rl.agents.tables import print_table
 
-    experiment = prepare(config)
+    if "resume" in given:
+        stopped = _reopen(given)
+        experiment, folder, state = stopped.experiment, stopped.folder, stopped.state
+        config = experiment.config
+        for note in stopped.notes:
+            print(f"{folder.path}: {note}")
+        what = f"resuming {config.algo}"
+    else:
+        file = given.pop("config", None)
+        settings = given if file is None else merge(read_config(Path(file)), given)
+        config = ExperimentConfig.load(**settings)
+        experiment, state = prepare(config), None
+        folder = begin(config)
+        what = f"training {config.algo}"
     print(
-        f"training {config.algo} on {config.env}, bonus {config.intrinsic}, "
+        f"{what} on {config.env}, bonus {config.intrinsic}, "
         f"{config.n_timesteps:,} steps, seed {config.seed}",
         flush=True,
     )
-    try:
-        result = run(experiment)
-    except ValueError as error:
-        # The settings were right: this is a defect, so let it be seen as one.
-        raise RuntimeError(f"training failed: {error}") from error
+    with told(folder):
+        result = finish(experiment, folder, state)
     if config.progress:
         print_table(result.rows, _title(config, result.rows), experiment.label)
     speed = result.timing["steps_per_second"]
@@ -117,6 +126,19 @@ def _train(args: Sequence[str]) -> None:
     print(f"run: {result.folder.path}")
     print(f"again: curiosity-rl evaluate {result.folder.path}")
     print(f"dashboard: tensorboard --logdir {config.log_folder}")
+
+
+def _reopen(given: dict[str, Any]) -> Any:
+    """Open the run that `--resume` names."""
+    run, progress = str(given.pop("resume")), given.pop("progress", None)
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(
+            f"--resume goes on with the settings of the run; leave out {flags}"
+        )
+    from curiosity_rl.agents.resuming import reopen
+
+    return reopen(run, progress)
 
 
 def _evaluate(args: Sequence[str]) -> None:
@@ -212,6 +234,9 @@ def _train_parser() -> ArgumentParser:
         prog="train", description=_TRAIN, exit_on_error=False, allow_abbrev=False
     )
     parser.add_argument("--config", type=str, help="YAML file of settings")
+    parser.add_argument(
+        "--resume", type=str, help="folder of a stopped run: go on with it"
+    )
     hints = get_type_hints(ExperimentConfig)
     for item in dataclasses.fields(ExperimentConfig):
         flags = [f"--{item.name.replace('_', '-')}"]
@@ -321,12 +346,15 @@ def _guarded(
         return _refuse(" ".join(str(error).split()))
     except SystemExit as stop:  # --help
         return int(stop.code or 0)
+    except RunEnded as end:
+        print(end, file=sys.stderr)
+        return end.exit_code
     except KeyboardInterrupt:
-        print(
-            "stopped; a run that had begun keeps what it learnt as a checkpoint",
-            file=sys.stderr,
-        )
+        print("stopped", file=sys.stderr)
         return INTERRUPTED
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        return _refuse(f"{where}{error.strerror or error}")
     return 0
 
 

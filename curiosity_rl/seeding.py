@@ -16,6 +16,7 @@ STREAMS: dict[str, int] = {
     "algorithm": 4,
     "evaluation": 5,
     "tutor": 6,
+    "resumed": 7,
 }
 """Streams by name; a number never changes and is never used for anything else."""
 
@@ -33,6 +34,12 @@ def lane_seeds(seed: int, stream: str, n: int) -> list[int]:
     """
     words = _sequence(seed, stream).generate_state(n, np.uint64)
     return [int(word) >> 1 for word in words]
+
+
+def resumed_seeds(seed: int, steps: int, n: int) -> list[int]:
+    """Seeds of lanes that begin anew after `steps`, as their world tells no state."""
+    words = np.random.SeedSequence((seed, STREAMS["resumed"], steps))
+    return [int(word) >> 1 for word in words.generate_state(n, np.uint64)]
 
 
 def stream_seed(seed: int, stream: str) -> int:
