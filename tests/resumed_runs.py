@@ -85,6 +85,7 @@ def scalars(run: RunFolder) -> dict[str, list[tuple[int, float]]]:
 def without_clock(state: dict[str, Any]) -> dict[str, Any]:
     """Leave out of a checkpoint what depends on when it was made."""
     kept = {key: value for key, value in state.items() if key != "seconds"}
+    kept["config"] = {k: v for k, v in state["config"].items() if k != "log_folder"}
     kept["log"] = {
         **{k: v for k, v in state["log"].items() if k != "events"},
         "pending": [p for p in state["log"]["pending"] if p[0] not in CLOCK],
@@ -108,7 +109,9 @@ def first_difference(a: Any, b: Any, where: str = "") -> str | None:
     elif isinstance(a, list | tuple):
         if len(a) != len(b):
             return f"{where}: {len(a)} and {len(b)} items"
-        pairs = [(f"{where}/{i}", x, y) for i, (x, y) in enumerate(zip(a, b))]
+        pairs = [
+            (f"{where}/{i}", x, y) for i, (x, y) in enumerate(zip(a, b, strict=True))
+        ]
     elif isinstance(a, th.Tensor | np.ndarray):
         one, two = np.asarray(a), np.asarray(b)
         same = one.dtype == two.dtype and one.shape == two.shape

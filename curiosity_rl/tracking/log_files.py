@@ -33,6 +33,8 @@ _BLANK: dict[str, Any] = {
     "keys": [],
     "rows": 0,
     "iterations": 0,
+    "step": -1,
+    "curves": [],
     "pending": [],
     "counts": {},
 }
@@ -80,6 +82,8 @@ class ProgressFile(KVWriter):
             FormatUnsupportedError: If a value is no text and no number.
         """
         values = filter_excluded_keys(key_values, key_excluded, "csv")
+        if not values:
+            return
         for value in values.values():
             for kind, name in _NO_TEXT.items():
                 if isinstance(value, kind):
@@ -123,6 +127,9 @@ class ProgressFile(KVWriter):
 class RunLogger(Logger):
     """Logs a run to `progress.csv` and TensorBoard, and can tell how far it has come.
 
+    Of two values that a curve has at one step only the first is kept: replay algorithms
+    dump several times where several lanes end together.
+
     Args:
         folder: Folder of the run.
         state: What `state` returned when the checkpoint was taken that the run goes on
@@ -143,6 +150,7 @@ class RunLogger(Logger):
             self.name_to_value[key] = _from_plain(value)
             self.name_to_excluded[key] = tuple(excluded)
         self.name_to_count.update(before["counts"])
+        self._step, self._curves = int(before["step"]), set(before["curves"])
 
     def record(
         self, key: str, value: Any, exclude: str | tuple[str, ...] | None = None
@@ -151,6 +159,15 @@ class RunLogger(Logger):
         if key == _ITERATIONS:
             value = self._iterations = self._before + value
         super().record(key, value, exclude)
+
+    def dump(self, step: int = 0) -> None:
+        """Write what was recorded since the last dump."""
+        if step != self._step:
+            self._step, self._curves = step, set()
+        for key in self._curves & set(self.name_to_value):
+            del self.name_to_value[key], self.name_to_excluded[key]
+        self._curves |= set(self.name_to_value)
+        super().dump(step)
 
     def state(self) -> dict[str, Any]:
         """Return how long the files are, and what waits for the next dump.
@@ -168,6 +185,8 @@ class RunLogger(Logger):
             "keys": list(self._table.keys),
             "rows": self._table.rows,
             "iterations": self._iterations,
+            "step": self._step,
+            "curves": sorted(self._curves),
             "pending": [
                 [key, _plain(value), list(self.name_to_excluded[key])]
                 for key, value in self.name_to_value.items()
