@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,9 +97,9 @@ def reopen(path: str | Path, progress: bool | None = None) -> StoppedRun:
         folder.drop_after(found.name)
     if not goes_on:
         steps = experiment.model.num_timesteps
-        begin_anew_seeds = resumed_seeds(config.seed, steps, config.n_envs)
         assert experiment.model.env is not None
-        begin_anew(experiment.model.env, begin_anew_seeds)
+        seeds = resumed_seeds(config.seed, steps, config.n_envs)
+        begin_anew(experiment.model.env, seeds)
         notes.append(
             f"{config.env} cannot tell its state: its lanes begin new episodes, and "
             "what follows is not bit for bit what it would have been"
@@ -115,13 +116,18 @@ def _check_settings(config: ExperimentConfig, saved: Mapping[str, Any]) -> None:
     other = [
         name
         for name, value in now.items()
-        if name not in _NO_MATTER and saved.get(name) != value
+        # As text: a setting that is NaN equals itself then.
+        if name not in _NO_MATTER and _text(saved.get(name)) != _text(value)
     ]
     if other:
         raise CheckpointError(
             f"config.yaml is not what the checkpoint was made with: {', '.join(other)} "
             "differ; undo the changes, or train another run"
         )
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _of_versions(saved: Mapping[str, str]) -> list[str]:

@@ -16,7 +16,7 @@ from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.interrupts import StopRequest, StopWhenAsked
 from curiosity_rl.agents.runs import RunFolder
 from curiosity_rl.tracking.callback import Every, ProgressCallback, TrackingCallback
-from curiosity_rl.tracking.log_files import RunLogger
+from curiosity_rl.tracking.log_files import RunLogger, told_once
 
 PACKAGES = ("curiosity-rl", "gymnasium", "numpy", "numba", "stable-baselines3", "torch")
 """What the numbers of a run depend on, besides its settings."""
@@ -91,7 +91,7 @@ def learn(
         timers["test"] if config.eval_freq else None,
     ]
     try:
-        with request.noted():
+        with request.noted(), told_once():
             rest = config.n_timesteps - model.num_timesteps
             if rest > 0:
                 chosen = [callback for callback in callbacks if callback is not None]

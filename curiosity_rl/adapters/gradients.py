@@ -35,15 +35,18 @@ class _Guard:
         # The norm of all is finite only if all are; that of huge ones may overflow.
         if not gradients or bool(th.nn.utils.get_total_norm(gradients).isfinite()):
             return
-        for parameter in parameters:
-            gradient = parameter.grad
-            if gradient is not None and not bool(gradient.isfinite().all()):
-                raise NotFinite(
-                    f"step {self.model.num_timesteps}: the gradient of "
-                    f"{self._name(parameter)} ({self.optimizer}) is NaN or infinite; "
-                    "no weight has changed. Look for a learning rate or rewards of too "
-                    "large a scale"
-                )
+        bad = [
+            self._name(parameter)
+            for parameter in parameters
+            if parameter.grad is not None and not bool(parameter.grad.isfinite().all())
+        ]
+        if bad:  # clipping by the norm spreads one NaN over all of them
+            raise NotFinite(
+                f"step {self.model.num_timesteps}: the gradient of {bad[0]} "
+                f"({self.optimizer}) is NaN or infinite, and {len(bad) - 1} more "
+                "gradients are; no weight has changed. Look for a learning rate or "
+                "rewards of too large a scale"
+            )
 
     def _name(self, wanted: th.Tensor) -> str:
         for name, parameter in self.model.policy.named_parameters():

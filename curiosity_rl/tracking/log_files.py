@@ -10,7 +10,9 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +196,23 @@ class RunLogger(Logger):
             ],
             "counts": dict(self.name_to_count),
         }
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Have TensorBoard's writing thread fail silently: the next write tells of it."""
+    before = threading.excepthook
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        writer = type(args.thread).__name__ == "_AsyncWriterThread"
+        if not (writer and issubclass(args.exc_type, OSError)):
+            before(args)
+
+    threading.excepthook = hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 def _line(row: list[str]) -> str:
