@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import platformdirs
-from numba.core import event
+from numba.core import config, event
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS: dict[str, Any] = {
@@ -100,9 +100,9 @@ def kernel(function: F) -> F:
     a world, and calls between them are always inlined. The setting of the user's own
     numba cache is left as it was.
     """
-    config: Any = numba.config
-    before, config.CACHE_DIR = config.CACHE_DIR, cache_dir()
+    settings: Any = config  # its names are made at run time
+    before, settings.CACHE_DIR = settings.CACHE_DIR, cache_dir()
     try:
         return cast(F, numba.njit(**_OPTIONS)(function))
     finally:
-        config.CACHE_DIR = before
+        settings.CACHE_DIR = before

@@ -58,6 +58,22 @@ WORLDS: dict[str, WorldSpec] = {
             "distractors": 0,
         },
     ),
+    "tutor-noisy-v0": WorldSpec(
+        _TUTOR, {"graph_shown": "noisy", "graph_noise": 0.3, "graph_dropped": 0.3}
+    ),
+    "tutor-memory-v0": WorldSpec(
+        _TUTOR,
+        {
+            "population": "fsrs",
+            "budget": 240,
+            "lesson": 20,
+            "pause": 1.0,
+            "exam_pause": 3.0,
+            "goals": 1,
+            "min_unknown": 4,
+        },
+    ),
+    "tutor-dropout-v0": WorldSpec(_TUTOR, {"dropout": 1.0}),
     "river-swim-v0": WorldSpec(
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
     ),
@@ -115,11 +131,17 @@ REWARDS: dict[str, str] = {
 
 TUTORS: dict[str, str] = {
     "random": "curiosity_rl.agents.tutors.simple:RandomTutor",
+    "syllabus": "curiosity_rl.agents.tutors.fixed:Syllabus",
     "n-in-a-row": "curiosity_rl.agents.tutors.rules:InARow",
     "n-in-a-row-backtrack": "curiosity_rl.agents.tutors.rules:InARowBacktrack",
     "bkt-mastery": "curiosity_rl.agents.tutors.rules:BKTMastery",
+    "lowest-mastery": "curiosity_rl.agents.tutors.rules:LowestMastery",
     "parent-inference": "curiosity_rl.agents.tutors.rules:ParentInference",
     "zpdes": "curiosity_rl.agents.tutors.zpdes:Zpdes",
+    "zpdes-dag": "curiosity_rl.agents.tutors.zpdes_dag:ZpdesDag",
+    "riarit": "curiosity_rl.agents.tutors.riarit:Riarit",
+    "leitner": "curiosity_rl.agents.tutors.leitner:Leitner",
+    "recall-threshold": "curiosity_rl.agents.tutors.recall:RecallThreshold",
     "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",

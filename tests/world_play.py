@@ -27,7 +27,13 @@ TESTS = Path(__file__).resolve().parent
 def short(name: str) -> dict[str, Any]:
     """Return settings that end an episode after `HORIZON` steps."""
     own = "budget" in inspect.signature(load(WORLDS[name].world)).parameters
-    return {"budget" if own else "max_episode_steps": HORIZON}
+    limit = {"budget" if own else "max_episode_steps": HORIZON}
+    return limit | ({"dropout": 1e-9} if may_leave(name) else {})
+
+
+def may_leave(name: str) -> bool:
+    """Whether episodes may end at any step, by chance."""
+    return bool(WORLDS[name].kwargs.get("dropout"))
 
 
 def batch(name: str, lanes: int = LANES, **kwargs: Any) -> Any:
