@@ -27,6 +27,7 @@ from curiosity_rl.adapters.replay import RelabelledReplay, relabelled
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.config import ALGORITHMS, POLICIES, ExperimentConfig
 from curiosity_rl.agents.extractors import SharedLayers
+from curiosity_rl.agents.hindsight import with_replay_buffer
 from curiosity_rl.agents.schedules import scheduled
 from curiosity_rl.agents.worlds import episode_limit, import_packages, make_lanes
 from curiosity_rl.protocols import IntrinsicReward
@@ -36,8 +37,7 @@ from curiosity_rl.seeding import lane_seeds, stream_seed
 
 _OWN_SETTINGS = frozenset(
     {"policy", "policy_kwargs", "env", "intrinsic", "coef", "extrinsic"}
-    | {"seed", "device", "replay_buffer_class"}
-    | {"verbose", "tensorboard_log", "_init_setup_model"}
+    | {"seed", "device", "verbose", "tensorboard_log", "_init_setup_model"}
 )
 """Arguments of algorithms that the run sets itself."""
 _SHARES = frozenset({"gamma", "gae_lambda", "tau", "exploration_fraction"})
@@ -80,6 +80,7 @@ def make_model(
     algorithm = _load_algorithm(config.algo)
     settings = scheduled(config.algo_kwargs)
     _check_settings(config.algo, algorithm, settings)
+    settings = with_replay_buffer(config, settings, lanes)
     replay = issubclass(algorithm, OffPolicyAlgorithm)
     if config.door == "replay" and not replay:
         raise ValueError(
@@ -129,7 +130,9 @@ def _relabelled(
     chosen = dict(settings.get("replay_buffer_kwargs") or {})
     steps = settings.get("n_steps", 1)
     base: type[ReplayBuffer] = ReplayBuffer
-    if isinstance(venv.observation_space, spaces.Dict):
+    if "replay_buffer_class" in settings:
+        base = settings["replay_buffer_class"]
+    elif isinstance(venv.observation_space, spaces.Dict):
         base = DictReplayBuffer
         if steps > 1:
             raise ValueError(

@@ -36,6 +36,10 @@ ALGORITHMS: dict[str, str] = {
 
 Those named `intrinsic-...` have a value head of its own for the bonus."""
 
+REPLAY_BUFFERS: dict[str, str] = {"her": "stable_baselines3:HerReplayBuffer"}
+"""Replay buffers by name, for `algo_kwargs.replay_buffer_class`; without it, the one
+that the algorithm takes for the observations."""
+
 DOORS = ("auto", "wrapper", "replay")
 """How the bonus reaches any other algorithm: added to the reward at every step, or, for
 algorithms with a replay buffer, scored anew at every sample; `auto` takes the second

@@ -142,10 +142,14 @@ TUTORS: dict[str, str] = {
     "riarit": "curiosity_rl.agents.tutors.riarit:Riarit",
     "leitner": "curiosity_rl.agents.tutors.leitner:Leitner",
     "recall-threshold": "curiosity_rl.agents.tutors.recall:RecallThreshold",
+    "zpdes-list": "curiosity_rl.agents.tutors.zpdes_list:ZpdesList",
+    "qmdp": "curiosity_rl.agents.tutors.qmdp:Qmdp",
+    "perseus": "curiosity_rl.agents.tutors.perseus:Perseus",
     "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",
     "wrong-order": "curiosity_rl.agents.tutors.blind:WrongOrder",
+    "dynamic": "curiosity_rl.agents.tutors.dynamic:Dynamic",
     "omniscient": "curiosity_rl.agents.tutors.omniscient:Omniscient",
 }
 

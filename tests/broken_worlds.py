@@ -61,4 +61,4 @@ class Broken(gym.Env[Any, Any]):
         return self.np_random.uniform(-1, 1, 3).astype(np.float32)
 
 
-gym.register(NAME, entry_point=Broken)
+gym.register(NAME, entry_point=f"{__name__}:{Broken.__name__}")

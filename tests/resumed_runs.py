@@ -56,8 +56,8 @@ def assert_same_run(run: RunFolder, other: RunFolder) -> None:
     names = ("result.json", "config.yaml")
     for name in names:
         assert (run.path / name).read_bytes() == (other.path / name).read_bytes()
-    states = [checkpoint.newest_whole(r.checkpoints)[1] for r in (run, other)]
-    difference = first_difference(*map(without_clock, states))
+    one, two = (checkpoint.newest_whole(r.checkpoints)[1] for r in (run, other))
+    difference = first_difference(without_clock(one), without_clock(two))
     assert difference is None, difference
     assert table(run) == table(other)
     assert scalars(run) == scalars(other)

@@ -16,15 +16,34 @@ from typing import Any
 import numpy as np
 import pytest
 from promises import FULL, long_form
-from resumed_runs import assert_same_run, cuts, resumed, scalars, table, uncut
+from resumed_runs import (
+    assert_same_run,
+    cuts,
+    first_difference,
+    resumed,
+    scalars,
+    table,
+    uncut,
+)
+from stable_baselines3 import TD3
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.noise import OrnsteinUhlenbeckActionNoise
+from stable_baselines3.common.vec_env import VecMonitor
 
 from curiosity_rl import checkpoint
+from curiosity_rl.adapters.algorithm_state import (
+    GoOn,
+    algorithm_state,
+    load_algorithm_state,
+)
+from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.cli import main, train_main
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.experiment import build, finish
 from curiosity_rl.agents.interrupts import Stopped, StopRequest
 from curiosity_rl.agents.resuming import reopen, resume
 from curiosity_rl.agents.runs import RunFolder, begin
+from curiosity_rl.agents.worlds import make_lanes
 
 ROOT = Path(__file__).parents[1]
 SMALL = {"policy": "auto", "policy_kwargs": {"net_arch": [8]}}
@@ -35,12 +54,14 @@ REPLAY = {
     "train_freq": 16,
     "buffer_size": 120,  # the rows run over
 }
+HINDSIGHT = {"replay_buffer_class": "her", "learning_starts": 32, "buffer_size": 160}
 WORLDS: dict[str, dict[str, Any]] = {
     "river-swim-v0": {},
     "deep-sea-v0": {"env_kwargs": {"size": 5}},
     "empty-v0": {"env_kwargs": {"size": 5, "obs": "onehot"}},
     "tutor-chain-v0": {"env_kwargs": {"budget": 9}, "stagger": True},
     "point-maze-v0": {"env_kwargs": {"max_steps": 20}},
+    "point-maze-goal-v0": {"env_kwargs": {"max_steps": 12}},
 }
 ALGORITHMS: dict[str, dict[str, Any]] = {
     "ppo": {"algo_kwargs": ROLLOUT, "n_timesteps": 128},
@@ -94,6 +115,8 @@ CHOSEN = [
     case("sac", "point-maze-v0", "regions", True, algo_kwargs={"use_sde": True}),
     case("ppo", "point-maze-v0", "regions", False, algo_kwargs={"use_sde": True}),
     case("dqn", "empty-v0", "episode counts", True),
+    case("sac", "point-maze-goal-v0", "none", True, algo_kwargs=HINDSIGHT),
+    case("td3", "point-maze-goal-v0", "prediction", False, algo_kwargs=HINDSIGHT),
 ]
 """What the short form cuts once each; the long form cuts each at every rollout."""
 
@@ -104,10 +127,10 @@ def every_case() -> list[dict[str, Any]]:
     for algo, world, bonus, normalize in itertools.product(
         ALGORITHMS, WORLDS, BONUSES, (False, True)
     ):
-        if (world == "point-maze-v0") != (algo in CONTINUOUS) and algo in (
-            *CONTINUOUS,
-            "dqn",
-        ):
+        continuous = world.startswith("point-maze")
+        if algo in ("dqn", *CONTINUOUS) and continuous != (algo in CONTINUOUS):
+            continue
+        if world == "point-maze-goal-v0" and bonus in ("regions", "pupil"):
             continue
         if bonus == "pupil" and world != "tutor-chain-v0":
             continue
@@ -145,6 +168,46 @@ if FULL:
         run = uncut(tmp_path, settings)
         for cut in cuts(run):
             assert_same_run(run, resumed(run, cut, tmp_path / "cut"))
+
+
+class Taken(BaseCallback):
+    """Takes the state of an algorithm before its third rollout."""
+
+    state: Any = None
+
+    def _on_rollout_start(self) -> None:
+        if self.num_timesteps == 2 * 16 * 2:
+            self.state = algorithm_state(self.model)
+
+    def _on_step(self) -> bool:
+        return True
+
+
+@pytest.mark.promise("A resumed run equals the uncut one, bit for bit")
+def test_algorithms_with_correlated_noise_resume_without_a_run_folder() -> None:
+    def make() -> TD3:
+        lanes = make_lanes("point-maze-v0", {"max_steps": 20}, 2)
+        zero = np.zeros(2)
+        return TD3(
+            "MlpPolicy",
+            VecMonitor(VectorEnvAdapter(lanes, [5, 9])),
+            action_noise=OrnsteinUhlenbeckActionNoise(zero, zero + 0.3),
+            policy_kwargs={"net_arch": [4]},
+            seed=1,
+            device="cpu",
+            **REPLAY,
+        )
+
+    taken, whole = Taken(), make()
+    whole.learn(192, callback=taken)
+    other = make()
+    assert load_algorithm_state(other, taken.state)
+    other.learn(128, callback=GoOn(taken.state), reset_num_timesteps=False)
+    states = [algorithm_state(model) for model in (whole, other)]
+    for state in states:
+        state["episodes"] = [e["r"] for e in state["episodes"]]
+    assert first_difference(*states) is None
+    assert states[0]["random"]["action_noise"][0].any()
 
 
 KILLED: dict[str, Any] = {
@@ -295,13 +358,11 @@ def test_a_world_that_tells_no_state_begins_new_episodes(
     ended = buffer.dones[buffer.pos - 1]
     assert ended.tolist() == [1, 1]
     before = checkpoint.load(cartpole.checkpoints / cuts(cartpole)[0])
-    obs = model.env.reset()
+    obs: Any = model.env.reset()
     assert not np.array_equal(obs, before["model"]["last"]["obs"])
-    first = build(stopped.experiment.config).model.env
-    assert first is not None
+    first: Any = build(stopped.experiment.config).model.env
     assert not np.array_equal(obs, first.reset())  # other episodes than the first
-    again = reopen(copy.path).experiment.model.env
-    assert again is not None
+    again: Any = reopen(copy.path).experiment.model.env
     np.testing.assert_array_equal(again.reset(), obs)
     result = finish(stopped.experiment, copy, stopped.state, False)
     assert result.data["steps"] == 128

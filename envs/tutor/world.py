@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from gymnasium.spaces import Box, Discrete
 from curiosity_rl.envs.settings import choice, flag, real, whole
 from curiosity_rl.envs.tutor import curricula, populations, record
 from curiosity_rl.envs.tutor import state as st
+from curiosity_rl.envs.tutor.average import average_student
 from curiosity_rl.envs.tutor.bits import unpack
 from curiosity_rl.envs.tutor.drawing import draw_student
 from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
@@ -151,6 +153,8 @@ class Tutor(World):
         ValueError: If a setting is not allowed, or no student can meet the settings.
     """
 
+    population_names = tuple(populations.POPULATIONS)
+
     def __init__(
         self,
         curriculum: str
@@ -246,7 +250,8 @@ class Tutor(World):
             c for c, name in enumerate(names) if belief or name not in record.BELIEFS
         ]
         self._columns = np.array(columns, dtype=np.int64)
-        self.layout = ActivityLayout(activities, tuple(names[c] for c in columns))
+        shown = tuple(names[c] for c in columns)
+        self.layout = ActivityLayout(activities, shown, self.budget)
         high = max(1.0, math.log1p(min(self.budget, 1024)) / 2)
         if days:
             lessons = self.budget // self.params.lesson
@@ -259,17 +264,19 @@ class Tutor(World):
         lowest = {"exam": 0.0, "gain": -float(skills), "mastery": -1.0}[reward]
         self.reward_range = (lowest if self._can_forget() else 0.0, 1.0)
         self.coverage_shape = (activities, skills + 1)
-        self._try_students()
+        student = average_student(self._try_students(), self.params)
+        self.layout = replace(self.layout, student=student)
 
     def _can_forget(self) -> bool:
         memory = np.isin(self.params.model, (st.HLR, st.FSRS, st.PFA))
         return bool((self.params.forgetting > 0).any() or memory.any())
 
-    def _try_students(self) -> None:
+    def _try_students(self) -> st.State:
         trial = self.allocate(TRIAL_LANES)
         trial.rng[:] = np.arange(TRIAL_LANES, dtype=np.uint64)
         few = self.params._replace(redraws=TRIAL_REDRAWS)
         self._enrol(trial, np.arange(TRIAL_LANES), few)
+        return trial
 
     def allocate(self, lanes: int) -> st.State:
         """Return an empty state of so many lanes."""
