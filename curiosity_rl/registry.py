@@ -38,6 +38,15 @@ _ARM = "curiosity_rl.envs.arm.world:Arm"
 WORLDS: dict[str, WorldSpec] = {
     "tutor-v0": WorldSpec(_TUTOR),
     "tutor-blind-v0": WorldSpec(_TUTOR, {"graph_shown": "none", "budget": 300}),
+    "tutor-noisy-v0": WorldSpec(
+        _TUTOR,
+        {
+            "graph_shown": "noisy",
+            "graph_noise": 0.3,
+            "graph_dropped": 0.3,
+            "budget": 300,
+        },
+    ),
     "tutor-chain-v0": WorldSpec(
         _TUTOR,
         {
@@ -120,6 +129,7 @@ TUTORS: dict[str, str] = {
     "bkt-mastery": "curiosity_rl.agents.tutors.rules:BKTMastery",
     "parent-inference": "curiosity_rl.agents.tutors.rules:ParentInference",
     "zpdes": "curiosity_rl.agents.tutors.zpdes:Zpdes",
+    "graph-inference": "curiosity_rl.agents.tutors.inference:GraphInference",
     "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",

@@ -41,6 +41,12 @@ class State(NamedTuple):
     last: np.ndarray  # (n, A) int32, exercise at which it was last practised; 0 never
     features: np.ndarray  # (n, A, F) float32, see record.FEATURES
     belief_before: np.ndarray  # (n, A) float32, belief before the last answer
+    # the belief over graph and mastery, see graph_belief.Particles; else without room
+    dice: np.ndarray
+    past: np.ndarray
+    weights: np.ndarray
+    tables: np.ndarray
+    desk: np.ndarray
 
 
 class Params(NamedTuple):
@@ -60,6 +66,7 @@ class Params(NamedTuple):
     learn_first: bool
     graph: int  # what the tutor is shown: NONE, TRUE or NOISY
     graph_noise: float
+    graph_dropped: float
     prior_logit: float
     ability_sd: float
     ability_on_learn: float
@@ -73,8 +80,15 @@ class Params(NamedTuple):
     clips: np.ndarray  # (6,) float64
 
 
-def allocate(lanes: int, activities: int, parents: int, features: int) -> State:
-    """Return an empty state."""
+def allocate(
+    lanes: int,
+    activities: int,
+    parents: int,
+    features: int,
+    budget: int = 0,
+    particles: int = 0,
+) -> State:
+    """Return an empty state; without particles there is no belief over the graph."""
     words = (activities + 63) // 64
     table = (lanes, activities)
 
@@ -106,7 +120,23 @@ def allocate(lanes: int, activities: int, parents: int, features: int) -> State:
         last=np.zeros(table, dtype=np.int32),
         features=np.zeros((*table, features), dtype=np.float32),
         belief_before=rates(),
+        **room(lanes, activities, budget, particles),
     )
+
+
+def room(
+    lanes: int, activities: int, budget: int, particles: int
+) -> dict[str, np.ndarray]:
+    """Return the arrays of the belief over graph and mastery, by name."""
+    some = min(particles, 1)
+    rows = (budget + 1) * some
+    return {
+        "dice": np.zeros((lanes, some), np.uint64),
+        "past": np.zeros((lanes, rows, 3, activities), np.int16),
+        "weights": np.zeros((lanes, particles)),
+        "tables": np.zeros((lanes, particles + some, 7, activities), np.int16),
+        "desk": np.zeros((lanes, max(activities, particles) * some)),
+    }
 
 
 def unpack(masks: np.ndarray, activities: int) -> np.ndarray:

@@ -295,9 +295,11 @@ def show_graph(word, slots, i, state, params):
             parent = state.parents[i, k, p]
             if parent >= 0 and params.graph == NOISY:
                 word += STEP
-                wrong = uniform(word) < params.graph_noise
+                luck = uniform(word)
                 word += STEP
-                if wrong:
+                if luck >= 1.0 - params.graph_dropped:
+                    parent = -1
+                elif luck < params.graph_noise:
                     other = wrong_parent(uniform(word), position, slots, p, i, state)
                     if other >= 0:
                         parent = other

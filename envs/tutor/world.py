@@ -11,9 +11,11 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from curiosity_rl.envs.settings import choice, flag, real, whole
-from curiosity_rl.envs.tutor import curricula, populations, record
+from curiosity_rl.envs.tutor import curricula, graph_belief, populations, record
 from curiosity_rl.envs.tutor import state as st
 from curiosity_rl.envs.tutor.drawing import draw_student
+from curiosity_rl.envs.tutor.expectations import expect
+from curiosity_rl.envs.tutor.hypotheses import Model
 from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
 from curiosity_rl.envs.world import World
 from curiosity_rl.protocols import ActivityLayout
@@ -65,7 +67,20 @@ class Tutor(World):
     | `parent_1`, `parent_2`, .. | (slot of a prerequisite + 1) / A; 0 for none |
 
     From `needed` on, features exist only where a graph is shown. With `belief=False`
-    the four features that hold beliefs are left out.
+    the four features that hold beliefs are left out. With `belief="graph"` the tutor
+    infers graph and mastery together from goals, the graph shown and the answers
+    (graph_belief.py), and the observation holds its marginals besides:
+
+    | feature | probability that the activity |
+    |---|---|
+    | `graph_known` | is a skill that is known |
+    | `graph_open` | is a skill whose true prerequisites are all known |
+    | `graph_needed` | is a goal or an ancestor of one in the true graph |
+    | `graph_missing` | is needed and not known |
+    | `graph_ready` | could be learnt now: open and not known |
+    | `graph_useful` | is needed and could be learnt now |
+    | `graph_gain` | is needed and one exercise makes it known |
+    | `graph_skill` | is no distractor |
 
     ## Reward
     `exam`: 1 at the end if every goal skill is known, else 0; 0 before the end.
@@ -78,11 +93,14 @@ class Tutor(World):
 
     ## Info
     `activity`, `outcome`, `belief_before`, `belief`, `goal`, and `needed` where a graph
-    is shown. `truth` holds what only evaluation may use: `mastery` at each step; at
-    reset also `learn`, `guess`, `slip`, `parents`, `needed`, `goal`, `distractor`.
+    is shown. With `belief="graph"`, `belief` is `graph_known` and `needed` the
+    probability `graph_needed`, wherever it is. `truth` holds what only evaluation may
+    use: `mastery` at each step; at reset also `learn`, `guess`, `slip`, `parents`,
+    `needed`, `goal`, `distractor`.
 
     ## Registered ids
-    `tutor-v0`, `tutor-blind-v0`, `tutor-chain-v0`, `tutor-edm2016-v0`.
+    `tutor-v0`, `tutor-blind-v0`, `tutor-noisy-v0`, `tutor-chain-v0`,
+    `tutor-edm2016-v0`.
 
     ## Source
     Task and calibration are ours. Student model: Corbett & Anderson (1995); additive
@@ -106,7 +124,8 @@ class Tutor(World):
         forgetting: Chance to forget a known skill when it is practised.
         graph_shown: `true`, `none`, or `noisy` (each link wrong with `graph_noise`).
         reward: `exam`, `gain` or `mastery`.
-        belief: Whether the observation holds beliefs.
+        belief: Whether the observation holds beliefs; `graph` for one over graph and
+            mastery, which costs some 100 microseconds a step.
         leak: Share of the chance to learn that is left without prerequisites.
         prior: Chance that a skill is known at the start; None for the population's own.
         min_unknown: Needed skills unknown at the start, at least; None for 6 or half of
@@ -114,6 +133,9 @@ class Tutor(World):
             goals), whichever is less.
         graph_noise: Chance that a link of a `noisy` graph is wrong: it then names an
             earlier skill that is no prerequisite, if there is one.
+        graph_dropped: Chance that a link of a `noisy` graph is not shown; with
+            `graph_noise` at most 1.
+        particles: Hypotheses of `belief="graph"`.
 
     Raises:
         ValueError: If a setting is not allowed, or no student can meet the settings.
@@ -134,11 +156,13 @@ class Tutor(World):
         forgetting: float = 0.0,
         graph_shown: Literal["true", "none", "noisy"] = "true",
         reward: Literal["exam", "gain", "mastery"] = "exam",
-        belief: bool = True,
+        belief: bool | Literal["graph"] = True,
         leak: float = 0.02,
         prior: float | None = None,
         min_unknown: int | None = None,
         graph_noise: float = 0.2,
+        graph_dropped: float = 0.0,
+        particles: int = 16,
     ) -> None:
         self.curriculum = curricula.parse(curriculum)
         self.budget = whole("budget", budget, 1, 1_000_000)
@@ -167,6 +191,7 @@ class Tutor(World):
             learn_first=self.curriculum.learn_first,
             graph=GRAPHS[choice("graph_shown", graph_shown, GRAPHS)],
             graph_noise=real("graph_noise", graph_noise, 0.0, 1.0),
+            graph_dropped=real("graph_dropped", graph_dropped, 0.0, 1.0),
             prior_logit=_logit(people.prior),
             ability_sd=people.ability_sd,
             ability_on_learn=people.ability_on_learn,
@@ -180,8 +205,14 @@ class Tutor(World):
             clips=np.array(people.clips),
         )
         self._reward = REWARDS[choice("reward", reward, REWARDS)]
-        belief = flag("belief", belief)
         names = record.feature_names(self.params.graph, self.curriculum.max_parents)
+        self._model: Model | None = None
+        if isinstance(belief, str):
+            choice("belief", belief, ["graph"])
+            self._model = expect(self.params, whole("particles", particles, 1, 4096))
+            names += graph_belief.FEATURES
+        else:
+            belief = flag("belief", belief)
         self._feature_count = len(names)
         columns = [
             c for c, name in enumerate(names) if belief or name not in record.BELIEFS
@@ -209,6 +240,8 @@ class Tutor(World):
             self.params.activities,
             self.curriculum.max_parents,
             self._feature_count,
+            self.budget,
+            0 if self._model is None else self._model.particles,
         )
 
     def reset(self, state: st.State, lanes: np.ndarray) -> None:
@@ -222,7 +255,11 @@ class Tutor(World):
     def _enrol(self, state: st.State, lanes: np.ndarray, params: st.Params) -> None:
         slots = np.empty(params.activities, dtype=np.int64)
         needed = np.empty((1, state.needed.shape[1]), dtype=np.uint64)
-        if reset_lanes(lanes, state, params, slots, needed) >= 0:
+        failed = reset_lanes(lanes, state, params, slots, needed) >= 0
+        if self._model is not None and not failed:
+            belief = graph_belief.of_state(state)
+            failed = graph_belief.begin_lanes(lanes, belief, self._model) >= 0
+        if failed:
             raise ValueError(
                 f"no student with {params.min_unknown} unknown skills among those "
                 f"needed for {params.goals} goals was found in {params.redraws:,} "
@@ -245,6 +282,9 @@ class Tutor(World):
             terminated,
             out,
         )
+        if self._model is not None:
+            belief = graph_belief.of_state(state)
+            graph_belief.follow_all(actions, state.outcome, belief, self._model, out)
         return rewards, terminated
 
     def observe(self, state: st.State, lanes: np.ndarray, out: np.ndarray) -> None:
@@ -275,11 +315,16 @@ class Tutor(World):
     def _record_info(self, state: st.State, lanes: Any) -> dict[str, np.ndarray]:
         features = state.features[lanes]
         shown = self.params.graph != st.NONE
+        column = record.JOINT if shown else record.BELIEF
+        if self._model is not None:
+            column = self._feature_count - len(graph_belief.FEATURES)
         info = {
-            "belief": features[..., record.JOINT if shown else record.BELIEF].copy(),
+            "belief": features[..., column].copy(),
             "goal": features[..., record.GOAL] > 0,
         }
-        if shown:
+        if self._model is not None:
+            info["needed"] = features[..., column + graph_belief.NEEDED].copy()
+        elif shown:
             info["needed"] = features[..., record.NEEDED] > 0
         return info
 
