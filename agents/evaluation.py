@@ -26,6 +26,7 @@ GRAPH_TUTORS: dict[str, str] = {
     "parent inference": "parent-inference",
     "ZPDES": "zpdes",
     "fixed syllabus": "syllabus",
+    "graph inference": "graph-inference",
     "omniscient": "omniscient",
 }
 """Rules to compare with where the graph is shown: label -> tutor."""
@@ -34,6 +35,7 @@ BLIND_TUTORS: dict[str, str] = {
     "rotate": "rotate",
     "stay": "stay",
     "ZPDES, blind": "zpdes-blind",
+    "graph inference": "graph-inference",
     "3-in-a-row, wrong order": "wrong-order",
     "omniscient": "omniscient",
 }

@@ -206,6 +206,8 @@ def bonuses(
     coef: float = 1.0,
     file: str = "docs/bonuses.csv",
     log_folder: str = "runs/bonuses",
+    belief: bool | str | None = None,
+    eval_students: int = 2000,
 ) -> None:
     """Train with every bonus and print a table; runs in the file are not repeated.
 
@@ -219,6 +221,9 @@ def bonuses(
         coef: Weight of the bonus.
         file: CSV file of outcomes.
         log_folder: Folder of the runs.
+        belief: What the world is to believe, true, false or graph, in a file of its
+            own; None: as the preset says.
+        eval_students: Held-out students.
     """
     from curiosity_rl.agents.comparison import compare, markdown
 
@@ -232,6 +237,8 @@ def bonuses(
         insight,
         coef,
         log_folder=log_folder,
+        eval_students=eval_students,
+        **({} if belief is None else {"env_kwargs": {"belief": belief}}),
     )
     print(markdown(outcomes))
 

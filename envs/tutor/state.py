@@ -54,6 +54,12 @@ class State(NamedTuple):
     features: np.ndarray  # (n, A, F) float32, see record.FEATURES
     belief_before: np.ndarray  # (n, A) float32, belief before the last answer
     seen: np.ndarray  # (n, A) float32, day of the last exercise; else no columns
+    # the belief over graph and mastery, see graph_belief.Particles; else without room
+    dice: np.ndarray
+    past: np.ndarray
+    weights: np.ndarray
+    tables: np.ndarray
+    desk: np.ndarray
 
 
 class Params(NamedTuple):
@@ -114,6 +120,8 @@ class Sizes(NamedTuple):
     traits: int = 0
     handicaps: bool = False
     days: bool = False
+    budget: int = 0
+    particles: int = 0
 
 
 def allocate(lanes: int, sizes: Sizes) -> State:
@@ -162,4 +170,19 @@ def allocate(lanes: int, sizes: Sizes) -> State:
         features=np.zeros((*table, sizes.features), dtype=np.float32),
         belief_before=rates(),
         seen=np.zeros((lanes, activities * sizes.days), dtype=np.float32),
+        **room(lanes, sizes),
     )
+
+
+def room(lanes: int, sizes: Sizes) -> dict[str, np.ndarray]:
+    """Return the arrays of the belief over graph and mastery, by name."""
+    activities, particles = sizes.activities, sizes.particles
+    some = min(particles, 1)
+    rows = (sizes.budget + 1) * some
+    return {
+        "dice": np.zeros((lanes, some), np.uint64),
+        "past": np.zeros((lanes, rows, 3, activities), np.int16),
+        "weights": np.zeros((lanes, particles)),
+        "tables": np.zeros((lanes, particles + some, 7, activities), np.int16),
+        "desk": np.zeros((lanes, max(activities, particles) * some)),
+    }
