@@ -298,8 +298,11 @@ def _agent(model: BaseAlgorithm) -> Agent:
         th.manual_seed(stream_seed(0, "tutor"))
         stream = [th.get_rng_state()]
     memory: list[Any] = [None]  # of a recurrent policy
+    scaler = model.get_vec_normalize_env()
 
     def act(obs: Any, starts: np.ndarray) -> np.ndarray:
+        if scaler is not None:
+            obs = scaler.normalize_obs(obs)
         with th.random.fork_rng(devices=[]):
             th.set_rng_state(stream[0])
             turn[0] = 0 if starts.all() else turn[0] + 1

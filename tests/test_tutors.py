@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from tutor_desk import BLIND, CHAIN, DIAMOND, SHOWN, Desk, with_one_draw
+from tutor_desk import BLIND, CHAIN, DIAMOND, SHOWN, STUDENT, Desk, with_one_draw
 
 from curiosity_rl.agents.tutors import Tutor, available_tutors, make_tutor
 from curiosity_rl.agents.tutors.graph import all_parents, depths, syllabus
@@ -23,6 +23,8 @@ GRAPH_TUTORS = [
     "parent-inference",
     "zpdes",
     "zpdes-dag",
+    "zpdes-list",
+    "qmdp",
     "riarit",
     "syllabus",
 ]
@@ -36,24 +38,27 @@ BLIND_TUTORS = [
     "leitner",
     "recall-threshold",
 ]
-PLANNERS = {"dynamic"}
-"""Tutors that cannot do without a world's budget and its students' rates."""
-DRAWING = {"random", "zpdes", "zpdes-blind", "zpdes-dag", "riarit", "wrong-order"}
+DRAWING = {
+    "random",
+    "zpdes",
+    "zpdes-list",
+    "zpdes-blind",
+    "zpdes-dag",
+    "riarit",
+    "wrong-order",
+}
 
 
 # --- names, settings, layouts -----------------------------------------------------
 
 
 def test_every_name_makes_a_tutor() -> None:
-    layout = ActivityLayout(4, SHOWN)
+    layout = ActivityLayout(4, SHOWN, 100, STUDENT)
     for name in TUTORS:
-        if name not in available_tutors(layout):  # plans: must know the students
-            assert name in PLANNERS
-            continue
         tutor = make_tutor(name, layout)
         assert isinstance(tutor, Tutor)
         assert tutor.name == name  # type: ignore[attr-defined]
-        assert tutor.privileged == (name == "omniscient")
+        assert tutor.privileged == (name in ("dynamic", "omniscient"))
 
 
 def test_unknown_names_get_suggestions() -> None:
@@ -117,8 +122,10 @@ def test_available_tutors_are_those_that_can_be_made() -> None:
     blind = ActivityLayout(4, BLIND)
     assert {*BLIND_TUTORS, "omniscient"} <= set(available_tutors(blind))
     assert not {"n-in-a-row", "zpdes"} & set(available_tutors(blind))
-    able = available_tutors(ActivityLayout(4, SHOWN))
-    assert able == [name for name in TUTORS if name not in PLANNERS]
+    full = ActivityLayout(4, SHOWN, 100, STUDENT)
+    assert available_tutors(full) == list(TUTORS)
+    # dynamic needs to know the end and the rules
+    assert set(TUTORS) - set(available_tutors(ActivityLayout(4, SHOWN))) == {"dynamic"}
 
 
 # --- reading and graph ------------------------------------------------------------
@@ -261,6 +268,7 @@ def truth(**changes: Any) -> dict[str, Any]:
     fixed = {
         "mastery": np.array([[False] * 4, [False, False, True, True]]),
         "learn": np.array([[0.1, 0.2, 0.3, 0.1]] * 2, np.float32),
+        "boost": np.zeros((2, 4), np.float32),
         "parents": np.array([[(1, 2), (3, -1), (3, -1), (-1, -1)]] * 2, np.int16),
         "needed": np.ones((2, 4), bool),
     }
@@ -299,7 +307,7 @@ def test_omniscient_says_what_it_misses() -> None:
     tutor = make_tutor("omniscient", desk.layout)
     with pytest.raises(ValueError, match="info has no 'truth'"):
         tutor.reset(desk.obs(), {})
-    with pytest.raises(ValueError, match="lacks needed, parents, learn"):
+    with pytest.raises(ValueError, match="lacks needed, parents, learn, boost"):
         tutor.reset(desk.obs(), {"truth": {"mastery": np.zeros((1, 4), bool)}})
 
 

@@ -49,7 +49,7 @@ class State(NamedTuple):
     probe: np.ndarray  # (n,) bool, whether it was a test that teaches nothing
     outcome: np.ndarray  # (n,) int8, last answer; 1 right, 0 wrong
     children: np.ndarray  # (n, A, W) uint64, the same links from the other end
-    attempts: np.ndarray  # (n, A) int32
+    attempts: np.ndarray  # (n, A) int16, exercises of it, up to MOST_ATTEMPTS
     last: np.ndarray  # (n, A) int32, exercise at which it was last practised; 0 never
     features: np.ndarray  # (n, A, F) float32, see record.FEATURES
     belief_before: np.ndarray  # (n, A) float32, belief before the last answer
@@ -157,7 +157,7 @@ def allocate(lanes: int, sizes: Sizes) -> State:
         probe=np.zeros(lanes, dtype=np.bool_),
         outcome=np.zeros(lanes, dtype=np.int8),
         children=np.zeros((*table, words), dtype=np.uint64),
-        attempts=np.zeros(table, dtype=np.int32),
+        attempts=np.zeros(table, dtype=np.int16),
         last=np.zeros(table, dtype=np.int32),
         features=np.zeros((*table, sizes.features), dtype=np.float32),
         belief_before=rates(),

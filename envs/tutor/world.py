@@ -17,11 +17,18 @@ from curiosity_rl.envs.tutor import state as st
 from curiosity_rl.envs.tutor.average import average_student
 from curiosity_rl.envs.tutor.bits import unpack
 from curiosity_rl.envs.tutor.drawing import draw_student
-from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
+from curiosity_rl.envs.tutor.kernel import (
+    move_all,
+    observe_lanes,
+    reset_lanes,
+    step_all,
+)
 from curiosity_rl.envs.tutor.population import Mixture
 from curiosity_rl.envs.tutor.strength import LEVELS, TRAITS, strengths
 from curiosity_rl.envs.world import World
 from curiosity_rl.protocols import ActivityLayout
+
+__all__ = ["Tutor", "move_all"]
 
 GATINGS = {"hard": st.HARD, "soft": st.SOFT, "additive": st.ADDITIVE}
 GRAPHS = {"none": st.NONE, "true": st.TRUE, "noisy": st.NOISY}
