@@ -19,13 +19,15 @@ from stable_baselines3.common.buffers import (
 )
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
 
+from curiosity_rl.adapters.gradients import refuse_bad_gradients
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.replay import RelabelledReplay, relabelled
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.config import ALGORITHMS, POLICIES, ExperimentConfig
 from curiosity_rl.agents.extractors import SharedLayers
+from curiosity_rl.agents.hindsight import with_replay_buffer
 from curiosity_rl.agents.schedules import scheduled
 from curiosity_rl.agents.worlds import episode_limit, import_packages, make_lanes
 from curiosity_rl.protocols import IntrinsicReward
@@ -35,8 +37,7 @@ from curiosity_rl.seeding import lane_seeds, stream_seed
 
 _OWN_SETTINGS = frozenset(
     {"policy", "policy_kwargs", "env", "intrinsic", "coef", "extrinsic"}
-    | {"seed", "device", "replay_buffer_class"}
-    | {"verbose", "tensorboard_log", "_init_setup_model"}
+    | {"seed", "device", "verbose", "tensorboard_log", "_init_setup_model"}
 )
 """Arguments of algorithms that the run sets itself."""
 _SHARES = frozenset({"gamma", "gae_lambda", "tau", "exploration_fraction"})
@@ -72,12 +73,14 @@ def make_model(
         seed=lane_seeds(config.seed, "training", config.n_envs),
         stagger=stagger,
         stagger_seed=stream_seed(config.seed, "stagger"),
+        refuse_nan=True,
     )
     venv: VecEnv = VecMonitor(adapter)
     reward = None if config.intrinsic == "none" else make_bonus(config)
     algorithm = _load_algorithm(config.algo)
     settings = scheduled(config.algo_kwargs)
     _check_settings(config.algo, algorithm, settings)
+    settings = with_replay_buffer(config, settings, lanes)
     replay = issubclass(algorithm, OffPolicyAlgorithm)
     if config.door == "replay" and not replay:
         raise ValueError(
@@ -99,6 +102,9 @@ def make_model(
             settings |= _relabelled(venv, settings, {"intrinsic": reward, **given})
         else:
             venv = IntrinsicVecEnv(venv, reward, **given)
+    if config.normalize:
+        with as_sentence(f"normalize on {config.env}"):
+            venv = VecNormalize(venv, gamma=settings.get("gamma", 0.99))
     policy_kwargs = _policy_kwargs(config, lanes)
     with as_sentence(f"{config.algo} on {config.env}"):
         model = algorithm(
@@ -113,6 +119,7 @@ def make_model(
         buffer = model.replay_buffer
         if isinstance(buffer, RelabelledReplay):
             buffer.report_from(adapter)
+    refuse_bad_gradients(model)
     return model, reward
 
 
@@ -123,7 +130,9 @@ def _relabelled(
     chosen = dict(settings.get("replay_buffer_kwargs") or {})
     steps = settings.get("n_steps", 1)
     base: type[ReplayBuffer] = ReplayBuffer
-    if isinstance(venv.observation_space, spaces.Dict):
+    if "replay_buffer_class" in settings:
+        base = settings["replay_buffer_class"]
+    elif isinstance(venv.observation_space, spaces.Dict):
         base = DictReplayBuffer
         if steps > 1:
             raise ValueError(

@@ -36,6 +36,10 @@ ALGORITHMS: dict[str, str] = {
 
 Those named `intrinsic-...` have a value head of its own for the bonus."""
 
+REPLAY_BUFFERS: dict[str, str] = {"her": "stable_baselines3:HerReplayBuffer"}
+"""Replay buffers by name, for `algo_kwargs.replay_buffer_class`; without it, the one
+that the algorithm takes for the observations."""
+
 DOORS = ("auto", "wrapper", "replay")
 """How the bonus reaches any other algorithm: added to the reward at every step, or, for
 algorithms with a replay buffer, scored anew at every sample; `auto` takes the second
@@ -102,13 +106,14 @@ class ExperimentConfig:
     coef: float = _setting(1.0, "weight of the bonus")
     extrinsic: bool = _setting(True, "learn from the world's reward too")
     door: str = _setting("auto", f"how the bonus is added: {', '.join(DOORS)}")
+    normalize: bool = _setting(False, "scale observations and rewards (VecNormalize)")
     n_envs: int = _setting(8, "lanes: episodes played at the same time")
     n_timesteps: int = _setting(100_000, "training steps, over all lanes")
     seed: int = _setting(0, "seed of the run")
     stagger: bool = _setting(False, "cut first episodes short, to spread lanes' phases")
     eval_students: int = _setting(2000, "held-out students (episodes) per evaluation")
     eval_freq: int = _setting(0, "steps between evaluations in training; 0: only after")
-    save_freq: int = _setting(0, "steps between checkpoints; 0: only at the end")
+    save_freq: int = _setting(0, "steps between checkpoints; 0: at the end or stop")
     log_folder: str = _setting("runs", "folder of all runs")
     name: str = _setting("", "name of the run; empty: algorithm and bonus")
     num_threads: int = _setting(1, "torch threads; 1 is fastest for small networks")

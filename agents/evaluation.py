@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from gymnasium.vector import VectorEnv
 
+from curiosity_rl.agents.bench.scores import wilson
+from curiosity_rl.agents.bench.teach import BLOCK, LONGEST, Lessons, join, teach_blocks
 from curiosity_rl.agents.tutors import Tutor, available_tutors, make_tutor
 from curiosity_rl.agents.worlds import episode_limit, make_lanes
 from curiosity_rl.protocols import ActivityLayout
@@ -16,11 +17,6 @@ from curiosity_rl.seeding import lane_seeds, stream_seed
 
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
-
-LANES = 4096
-"""Most episodes that are played at the same time."""
-LONGEST = 10_000
-"""Steps after which an episode of a world without a limit is cut."""
 
 GRAPH_TUTORS: dict[str, str] = {
     "random": "random",
@@ -30,6 +26,7 @@ GRAPH_TUTORS: dict[str, str] = {
     "parent inference": "parent-inference",
     "ZPDES": "zpdes",
     "graph inference": "graph-inference",
+    "fixed syllabus": "syllabus",
     "omniscient": "omniscient",
 }
 """Rules to compare with where the graph is shown: label -> tutor."""
@@ -163,6 +160,7 @@ def evaluate_tutors(
     students: int = 2000,
     seed: int = 0,
     tick: Ticker | None = None,
+    lanes: int = BLOCK,
 ) -> list[TutorRow]:
     """Let every tutor teach the same held-out students, one episode each.
 
@@ -173,88 +171,38 @@ def evaluate_tutors(
         students: Number of students.
         seed: Which held-out students; 0 are those of every table. No run trains on any.
         tick: Told about progress.
+        lanes: Most students at the same time; changes no row.
 
     Returns:
         One row per tutor, in their order.
     """
-    seeds = lane_seeds(seed, "evaluation", students)
-    chunks = [seeds[i : i + LANES] for i in range(0, students, LANES)]
-    work, done = len(tutors) * len(chunks), 0
     rows = []
-    for label, tutor in tutors.items():
-        parts = []
-        for chunk in chunks:
-            venv = make_lanes(env_id, env_kwargs, len(chunk))
-            watch = _watch(tick, label, done, work)
-            parts.append(_teach(venv, tutor, chunk, watch))
-            venv.close()
-            done += 1
-        rows.append(_tutor_row(label, *map(np.concatenate, zip(*parts, strict=True))))
+    for number, (label, tutor) in enumerate(tutors.items()):
+        watch = _watch(tick, label, number, len(tutors))
+        blocks = teach_blocks(
+            env_id, env_kwargs, tutor, students, seed, lanes=lanes, watch=watch
+        )
+        rows.append(_tutor_row(label, join(list(blocks))))
     return rows
 
 
-def _teach(
-    venv: VectorEnv, tutor: Tutor, seeds: list[int], watch: Callable[[float], None]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Teach one episode per lane: passed, mastered, exercises, distractors `(n,)`."""
-    budget = episode_limit(venv) or LONGEST
-    lanes = np.arange(len(seeds))
-    given: Any = seeds  # vector worlds take a list
-    obs, info = venv.reset(seed=given)
-    truth = info["truth"]
-    goal, needed, distractor = (
-        np.array(truth[key]) for key in ("goal", "needed", "distractor")
-    )
-    used = np.full(len(seeds), budget, np.int64)
-    reached = np.zeros(len(seeds), bool)
-    wasted = np.zeros(len(seeds))
-    mastery = np.array(truth["mastery"])
-    tutor.reset(obs, info)
-    for t in range(budget):
-        actions = np.asarray(tutor.act(obs, info))
-        wasted += distractor[lanes, actions]
-        obs, _, terminated, truncated, info = venv.step(actions)
-        ended = terminated | truncated
-        if ended.any() != (t == budget - 1):
-            raise RuntimeError(f"an episode ended at exercise {t + 1} of {budget}")
-        report = info["final_info"] if ended.any() else info
-        mastery = report["truth"]["mastery"]
-        known = (mastery | ~goal).all(axis=1)
-        used[known & ~reached] = t + 1
-        reached |= known
-        watch((t + 1) / budget)
-    passed: np.ndarray = np.asarray((mastery | ~goal).all(axis=1))
-    mastered = (mastery & needed).sum(axis=1) / needed.sum(axis=1)
-    return passed, mastered, used, wasted / budget
-
-
-def _tutor_row(
-    name: str,
-    passed: np.ndarray,
-    mastered: np.ndarray,
-    used: np.ndarray,
-    wasted: np.ndarray,
-) -> TutorRow:
-    pass_rate, low, high = _share(passed)
+def _tutor_row(name: str, lessons: Lessons) -> TutorRow:
+    pass_rate, low, high = _share(lessons.passed)
     return TutorRow(
         name=name,
-        students=len(passed),
+        students=len(lessons.passed),
         pass_rate=pass_rate,
         pass_low=low,
         pass_high=high,
-        mastered=float(mastered.mean()),
-        exercises=float(used.mean()),
-        distractors=float(wasted.mean()),
+        mastered=float(lessons.mastered.mean()),
+        exercises=float(lessons.exercises.mean()),
+        distractors=float(lessons.distractors.mean()),
     )
 
 
 def _share(flags: np.ndarray) -> tuple[float, float, float]:
     """Return the share of flags that are set, with its 95 % Wilson interval."""
-    from scipy.stats import binomtest
-
-    test = binomtest(int(flags.sum()), len(flags))
-    interval = test.proportion_ci(0.95, method="wilson")
-    return float(flags.mean()), float(interval.low), float(interval.high)
+    return float(flags.mean()), *wilson(int(flags.sum()), len(flags))
 
 
 def evaluate_agents(
@@ -352,8 +300,11 @@ def _agent(model: BaseAlgorithm) -> Agent:
         th.manual_seed(stream_seed(0, "tutor"))
         stream = [th.get_rng_state()]
     memory: list[Any] = [None]  # of a recurrent policy
+    scaler = model.get_vec_normalize_env()
 
     def act(obs: Any, starts: np.ndarray) -> np.ndarray:
+        if scaler is not None:
+            obs = scaler.normalize_obs(obs)
         with th.random.fork_rng(devices=[]):
             th.set_rng_state(stream[0])
             turn[0] = 0 if starts.all() else turn[0] + 1

@@ -123,13 +123,9 @@ def configurations(
         ValueError: If the world or a setting is unknown.
     """
     find_world(task.env)
+    given = {**task.settings, "n_timesteps": task.most, "seed": seed}
     config = ExperimentConfig.load(
-        env=task.env,
-        env_kwargs=dict(task.env_kwargs),
-        n_timesteps=task.most,
-        seed=seed,
-        progress=False,
-        **task.settings,
+        env=task.env, env_kwargs=dict(task.env_kwargs), progress=False, **given
     )
     if config.intrinsic == "none":
         return [config]

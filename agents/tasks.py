@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from curiosity_rl.agents.config import load_preset
 from curiosity_rl.registry import unknown_name
 
 
@@ -68,6 +69,12 @@ def _multi_room(rooms: int, room_size: int, most: int, **more: Any) -> Task:
     return Task("multi-room-v0", most, env_kwargs=kwargs, **more)
 
 
+def _agent_of(env: str) -> dict[str, Any]:
+    """Return how the preset of another world learns."""
+    preset = load_preset(env)
+    return {k: v for k, v in preset.items() if k not in ("env", "env_kwargs")}
+
+
 def _maze(maze: str, most: int, **more: Any) -> Task:
     return Task("obstructed-maze-v0", most, env_kwargs={"maze": maze}, **more)
 
@@ -100,6 +107,14 @@ TASKS: dict[str, Task] = {
     "point-maze-medium": Task("point-maze-v0", 300_000, env_kwargs={"maze": "medium"}),
     "arm": Task("arm-v0", 400_000),
     "noisy-corridor": Task("noisy-corridor-v0", 100_000),
+    "point-maze-goal-u": Task("point-maze-goal-v0", 40_000, window=40, stretch=True),
+    "point-maze-goal-u-ppo": Task(
+        "point-maze-goal-v0",
+        300_000,
+        settings=_agent_of("point-maze-v0"),
+        window=64,  # one episode of each lane
+        stretch=True,
+    ),
     "key-corridor-s4r3": _key_corridor(4, 2_000_000, bar_seconds=180, stretch=True),
     "key-corridor-s5r3": _key_corridor(5, 4_000_000, stretch=True),
     "key-corridor-s6r3": _key_corridor(6, 4_000_000, stretch=True),

@@ -14,7 +14,10 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import numba
@@ -28,6 +31,29 @@ _OPTIONS: dict[str, Any] = {
     "forceinline": True,
     "_nrt": False,
 }
+
+
+_BLAS = "scipy.linalg.cython_blas"
+
+
+def _import_numba_without_scipy() -> None:
+    """Import the part of numba that asks whether there is a BLAS, and answer yes.
+
+    Before its first kernel runs, numba imports all of `scipy.linalg` to see whether it
+    is there: a sixth of the CPU time to the first step of a world, for nothing that our
+    kernels use. Kernels that multiply matrices import it when they are compiled. So an
+    empty module stands in for the question, and is gone before anybody else looks.
+    """
+    if "scipy.linalg" in sys.modules or find_spec("scipy") is None:
+        return
+    sys.modules[_BLAS] = ModuleType(_BLAS)
+    try:
+        import_module("numba.np.arraymath")
+    finally:
+        del sys.modules[_BLAS]
+
+
+_import_numba_without_scipy()
 
 
 def source_hash(root: Path) -> str:

@@ -91,6 +91,62 @@ class IntrinsicReward(Protocol):
 
 
 @dataclass(frozen=True)
+class StudentModel:
+    """The average student of a tutor world, as its author tells every tutor.
+
+    Bayesian knowledge tracing with prerequisites: an exercise makes an unknown skill
+    known with chance `learn` if all its prerequisites are known; otherwise with
+
+        hard: leak * learn
+        soft, additive: (leak + (1 - leak) * share of prerequisites known) * learn
+
+    Attributes:
+        learn: Chance to learn a skill whose prerequisites are known.
+        guess: Chance of a right answer without the skill, in (0, 1).
+        slip: Chance of a wrong answer in spite of the skill, in (0, 1).
+        prior: Chance that a skill is known at the start if its prerequisites are.
+        leak: Share of `learn` that is left without prerequisites.
+        gating: `hard`, `soft`, or `additive`: soft on average, but every student has
+            their own chances without prerequisites and for each of them.
+        forgetting: Chance to forget a known skill when it is practised.
+        learn_first: Whether a student learns before answering, or after.
+        skills: Most skills that a student's goals can need.
+        exact: Whether all students follow these rules, each with chances of their own;
+            False where some follow another model, and this one is a likeness.
+    """
+
+    learn: float
+    guess: float
+    slip: float
+    prior: float
+    leak: float
+    gating: str
+    forgetting: float
+    learn_first: bool
+    skills: int
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("learn", "prior", "leak", "forgetting"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(
+                    f"{name} of the student model is {getattr(self, name)}: give a "
+                    "chance from 0 to 1"
+                )
+        for name in ("guess", "slip"):
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise ValueError(
+                    f"{name} of the student model is {getattr(self, name)}: give a "
+                    "chance between 0 and 1, so that no answer is impossible"
+                )
+        if self.gating not in ("hard", "soft", "additive"):
+            raise ValueError(
+                f"gating of the student model is {self.gating!r}: give 'hard', 'soft' "
+                "or 'additive'"
+            )
+
+
+@dataclass(frozen=True)
 class ActivityLayout:
     """How a tutor world's flat observation is laid out.
 
@@ -100,10 +156,14 @@ class ActivityLayout:
     Attributes:
         activities: Number of activities A.
         features: Names of the F features of an activity, in order.
+        budget: Exercises of an episode; None where the world does not tell.
+        student: The average student; None where the world does not tell.
     """
 
     activities: int
     features: tuple[str, ...]
+    budget: int | None = None
+    student: StudentModel | None = None
 
     @property
     def size(self) -> int:

@@ -38,15 +38,6 @@ _ARM = "curiosity_rl.envs.arm.world:Arm"
 WORLDS: dict[str, WorldSpec] = {
     "tutor-v0": WorldSpec(_TUTOR),
     "tutor-blind-v0": WorldSpec(_TUTOR, {"graph_shown": "none", "budget": 300}),
-    "tutor-noisy-v0": WorldSpec(
-        _TUTOR,
-        {
-            "graph_shown": "noisy",
-            "graph_noise": 0.3,
-            "graph_dropped": 0.3,
-            "budget": 300,
-        },
-    ),
     "tutor-chain-v0": WorldSpec(
         _TUTOR,
         {
@@ -67,6 +58,28 @@ WORLDS: dict[str, WorldSpec] = {
             "distractors": 0,
         },
     ),
+    "tutor-noisy-v0": WorldSpec(
+        _TUTOR,
+        {
+            "graph_shown": "noisy",
+            "graph_noise": 0.3,
+            "graph_dropped": 0.3,
+            "budget": 300,
+        },
+    ),
+    "tutor-memory-v0": WorldSpec(
+        _TUTOR,
+        {
+            "population": "fsrs",
+            "budget": 240,
+            "lesson": 20,
+            "pause": 1.0,
+            "exam_pause": 3.0,
+            "goals": 1,
+            "min_unknown": 4,
+        },
+    ),
+    "tutor-dropout-v0": WorldSpec(_TUTOR, {"dropout": 1.0}),
     "river-swim-v0": WorldSpec(
         "curiosity_rl.envs.river_swim:RiverSwim", max_episode_steps=200
     ),
@@ -124,16 +137,26 @@ REWARDS: dict[str, str] = {
 
 TUTORS: dict[str, str] = {
     "random": "curiosity_rl.agents.tutors.simple:RandomTutor",
+    "syllabus": "curiosity_rl.agents.tutors.fixed:Syllabus",
     "n-in-a-row": "curiosity_rl.agents.tutors.rules:InARow",
     "n-in-a-row-backtrack": "curiosity_rl.agents.tutors.rules:InARowBacktrack",
     "bkt-mastery": "curiosity_rl.agents.tutors.rules:BKTMastery",
+    "lowest-mastery": "curiosity_rl.agents.tutors.rules:LowestMastery",
     "parent-inference": "curiosity_rl.agents.tutors.rules:ParentInference",
     "zpdes": "curiosity_rl.agents.tutors.zpdes:Zpdes",
     "graph-inference": "curiosity_rl.agents.tutors.inference:GraphInference",
+    "zpdes-dag": "curiosity_rl.agents.tutors.zpdes_dag:ZpdesDag",
+    "riarit": "curiosity_rl.agents.tutors.riarit:Riarit",
+    "leitner": "curiosity_rl.agents.tutors.leitner:Leitner",
+    "recall-threshold": "curiosity_rl.agents.tutors.recall:RecallThreshold",
+    "zpdes-list": "curiosity_rl.agents.tutors.zpdes_list:ZpdesList",
+    "qmdp": "curiosity_rl.agents.tutors.qmdp:Qmdp",
+    "perseus": "curiosity_rl.agents.tutors.perseus:Perseus",
     "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",
     "wrong-order": "curiosity_rl.agents.tutors.blind:WrongOrder",
+    "dynamic": "curiosity_rl.agents.tutors.dynamic:Dynamic",
     "omniscient": "curiosity_rl.agents.tutors.omniscient:Omniscient",
 }
 

@@ -16,6 +16,8 @@ STREAMS: dict[str, int] = {
     "algorithm": 4,
     "evaluation": 5,
     "tutor": 6,
+    "bootstrap": 7,
+    "resumed": 8,
 }
 """Streams by name; a number never changes and is never used for anything else."""
 
@@ -31,13 +33,32 @@ def lane_seeds(seed: int, stream: str, n: int) -> list[int]:
     Raises:
         ValueError: If the seed is negative or no stream has this name.
     """
+    return lane_seed_words(seed, stream, n).tolist()
+
+
+def lane_seed_words(seed: int, stream: str, n: int) -> np.ndarray:
+    """Return `lane_seeds` as an array, `(n,)` uint64: 8 bytes a seed, for millions."""
     words = _sequence(seed, stream).generate_state(n, np.uint64)
-    return [int(word) >> 1 for word in words]
+    words >>= np.uint64(1)
+    return words
 
 
-def stream_seed(seed: int, stream: str) -> int:
-    """Draw one seed of 32 bits, as torch, NumPy and Stable-Baselines3 accept."""
-    return int(_sequence(seed, stream).generate_state(1, np.uint32)[0])
+def resumed_seeds(seed: int, steps: int, n: int) -> list[int]:
+    """Seeds of lanes that begin anew after `steps`, as their world tells no state."""
+    words = np.random.SeedSequence((seed, STREAMS["resumed"], steps))
+    return [int(word) >> 1 for word in words.generate_state(n, np.uint64)]
+
+
+def stream_seed(seed: int, stream: str, number: int = 0) -> int:
+    """Draw one seed of 32 bits, as torch, NumPy and Stable-Baselines3 accept.
+
+    Args:
+        seed: Run seed, at least 0.
+        stream: A key of `STREAMS`.
+        number: Which seed of the stream.
+    """
+    words = _sequence(seed, stream).generate_state(number + 1, np.uint32)
+    return int(words[number])
 
 
 def evaluation_seeds(n: int) -> list[int]:

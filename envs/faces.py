@@ -15,6 +15,7 @@ from gymnasium.vector.utils import batch_space
 from curiosity_rl.adapters.arrays import copy_obs, lane_obs
 from curiosity_rl.envs.lanes import Lanes
 from curiosity_rl.envs.settings import whole
+from curiosity_rl.envs.world import only_lane
 
 LONGEST = 2**62
 METADATA: dict[str, Any] = {
@@ -68,19 +69,19 @@ class SingleEnv(gym.Env[Any, Any]):
             lanes.seed(lanes.all, self.np_random.integers(2**63, size=1))
         self.world.reset(lanes.state, lanes.all)
         info = self.world.reset_info(lanes.state, lanes.all)
-        return lane_obs(lanes.observe(), 0), _first(info)
+        return lane_obs(lanes.observe(), 0), only_lane(info)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Take one step; time limits of ids are the business of `gymnasium.make`."""
         lanes, world = self._lanes, self.world
         state = lanes.state
-        lanes.check_begun()
+        if not lanes.seeded:
+            lanes.check_begun()
         out = lanes.empty()
         reward, over = world.step(state, lanes.actions.one(action), out)
-        cut = world.truncated(state)
-        info = _first(world.step_info(state))
+        cut, info = world.single_truncated(state), world.single_info(state)
         obs = lane_obs(out, 0) if lanes.composed else out[0]
-        return obs, reward.item(), over.item(), cut.item(), info
+        return obs, reward.item(), over.item(), cut, info
 
     def coverage(self) -> int:
         """Return the flat index of the visited cell in `coverage_shape`."""
@@ -307,19 +308,6 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         return tuple(
             self.world.render(self._lanes.state, lane) for lane in range(self.num_envs)
         )
-
-
-def _first(info: dict[str, Any]) -> dict[str, Any]:
-    """Take the only lane out of a batched info.
-
-    Truth values become plain ones: Gymnasium's vector environments would collect those
-    of NumPy as objects.
-    """
-    found = {}
-    for key, value in info.items():
-        one = _first(value) if type(value) is dict else value[0]
-        found[key] = bool(one) if type(one) is np.bool_ else one
-    return found
 
 
 def _rows(info: dict[str, Any], lanes: np.ndarray) -> dict[str, Any]:

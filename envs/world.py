@@ -59,6 +59,15 @@ class World(Protocol):
         """
         return np.zeros(len(state.rng), dtype=np.bool_)
 
+    def single_truncated(self, state: Any) -> bool:
+        """Tell whether the time limit ends the episode of the only lane.
+
+        What `truncated` says, as a plain bool: worlds may say it faster.
+        """
+        if type(self).truncated is World.truncated:
+            return False
+        return self.truncated(state).item()
+
     def observe(self, state: Any, lanes: np.ndarray, out: Any) -> None:
         """Write the observations of these lanes into the same rows of `out`."""
         ...
@@ -69,6 +78,13 @@ class World(Protocol):
         What only evaluation may know stands under `"truth"`. By default nothing.
         """
         return {}
+
+    def single_info(self, state: Any) -> dict[str, Any]:
+        """Report the step just made in the only lane.
+
+        What `step_info` says, less the axis of lanes: worlds may say it faster.
+        """
+        return only_lane(self.step_info(state))
 
     def reset_info(self, state: Any, lanes: np.ndarray) -> dict[str, Any]:
         """Report new episodes: fresh arrays `(m, ...)`. By default nothing."""
@@ -81,3 +97,16 @@ class World(Protocol):
     def render(self, state: Any, lane: int) -> np.ndarray:
         """Draw one lane, `(height, width, 3)` uint8."""
         ...
+
+
+def only_lane(info: dict[str, Any]) -> dict[str, Any]:
+    """Take the only lane out of a batched info.
+
+    Truth values become plain ones: Gymnasium's vector environments would collect those
+    of NumPy as objects.
+    """
+    found = {}
+    for key, value in info.items():
+        one = only_lane(value) if type(value) is dict else value[0]
+        found[key] = bool(one) if type(one) is np.bool_ else one
+    return found

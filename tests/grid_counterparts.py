@@ -10,7 +10,9 @@ import numpy as np
 
 import curiosity_rl  # noqa: F401  registers the worlds
 from curiosity_rl.envs.grid import cells
-from curiosity_rl.envs.grid.state import inner_map
+from curiosity_rl.envs.grid.state import State, inner_map
+from curiosity_rl.envs.grid.world import GridWorld
+from curiosity_rl.envs.rng import lane_words
 
 COUNTERPARTS: dict[str, tuple[str, dict[str, Any]]] = {
     **{f"DoorKey-{s}x{s}-v0": ("door-key-v0", {"size": s}) for s in (5, 6, 8, 16)},
@@ -83,3 +85,11 @@ def carry_over(source: Any, env: Any) -> None:
     state.heading[0] = source.agent_dir
     state.carrying[0] = 0
     state.elapsed[0] = source.step_count
+
+
+def drawn(world: GridWorld, lanes: int, seed: int = 0) -> State:
+    """Return so many layouts, each of its own stream."""
+    state = world.allocate(lanes)
+    state.rng[:] = lane_words(np.arange(seed, seed + lanes))
+    world.build(state, np.arange(lanes))
+    return state

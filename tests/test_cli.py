@@ -59,7 +59,7 @@ def test_train_then_evaluate_give_the_same_table(
     assert max(map(len, table)) <= 80
     assert "\n".join(table) in second
     assert "equal to" in second
-    assert evaluate_main([str(run), "--students", "7"]) == 0
+    assert evaluate_main([str(run), "--n", "7"]) == 0
     assert "7 held-out students" in capsys.readouterr().out
 
 
@@ -119,7 +119,7 @@ def test_settings_come_from_preset_then_file_then_flags(tmp_path: Path) -> None:
 def test_evaluate_takes_a_world_for_the_rules_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    args = ["tutor-blind-v0", "--students", "20", "--env-kwargs.budget", "10"]
+    args = ["tutor-blind-v0", "--n", "20", "--env-kwargs.budget", "10"]
     assert evaluate_main(args) == 0
     out = capsys.readouterr().out
     assert "rotate" in out
@@ -219,7 +219,8 @@ def test_evaluate_names_what_is_no_run_or_damaged(
     args = [*TUTOR, "-f", str(tmp_path), "--progress", "false", "--name", "x"]
     assert train_main(args) == 0
     run = tmp_path / "tutor-v0" / "x_1"
-    assert "students is 0" in refused(str(run), "--students", "0")
+    assert "n is 0" in refused(str(run), "--n", "0")
+    assert "for how many students give --n 7" in refused(str(run), "--students", "7")
     assert "has no checkpoint" in refused(str(run), "--checkpoint", "../x")
     assert "goes with a world" in refused(str(run), "--env-kwargs.budget", "3")
     (file,) = (run / "checkpoints").glob("*/tensors.safetensors")
@@ -235,12 +236,13 @@ def test_stopping_is_no_error_of_the_program(
 ) -> None:
     from curiosity_rl.agents import experiment
 
-    def stop(_: object) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiment, "run", stop)
+    monkeypatch.setattr(experiment, "finish", stop)
     assert train_main([*TUTOR, "-f", str(tmp_path)]) == 130
-    assert capsys.readouterr().err.startswith("stopped")
+    err = capsys.readouterr().err
+    assert err.startswith("stopped at once; nothing was saved yet; go on: ")
 
 
 def test_the_installed_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from gymnasium import spaces
 from stable_baselines3 import PPO
 
 from curiosity_rl.agents import evaluation
+from curiosity_rl.agents.bench.scores import wilson
 from curiosity_rl.agents.evaluation import (
     ReturnRow,
     TutorRow,
@@ -71,15 +72,13 @@ def _by_hand(students: int) -> tuple[list[bool], list[float], list[int], list[fl
     return passed, mastered, used, wasted
 
 
-def test_rows_equal_single_students_played_by_hand(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_rows_equal_single_students_played_by_hand() -> None:
     passed, mastered, used, wasted = _by_hand(60)
     assert 0 < sum(passed) < 60
     assert len(set(used)) > 5
     for lanes in (4096, 25):  # in one go and in chunks
-        monkeypatch.setattr(evaluation, "LANES", lanes)
-        (row,) = evaluate_tutors("tutor-v0", SMALL, {"cycle": Cycle(4)}, 60)
+        tutors = {"cycle": Cycle(4)}
+        (row,) = evaluate_tutors("tutor-v0", SMALL, tutors, 60, lanes=lanes)
         assert row.name == "cycle"
         assert row.students == 60
         assert row.pass_rate == pytest.approx(np.mean(passed), abs=1e-12)
@@ -98,10 +97,7 @@ def test_every_tutor_meets_the_same_students_and_another_seed_others() -> None:
 
 def test_wilson_interval_of_five_in_ten() -> None:
     # Wilson 1927; z = 1.959964: (0.5 + z^2/20 +- z sqrt(1/40 + z^2/400)) / (1 + z^2/10)
-    flags = np.array([True, False] * 5)
-    row = evaluation._tutor_row("x", flags, np.ones(10), np.ones(10), np.ones(10))
-    assert row.pass_low == pytest.approx(0.236593, abs=1e-6)
-    assert row.pass_high == pytest.approx(0.763407, abs=1e-6)
+    assert wilson(5, 10) == pytest.approx((0.236593, 0.763407), abs=1e-6)
 
 
 def test_t_interval_of_returns_one_to_five() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from grid_counterparts import COUNTERPARTS, carry_over, minigrid, ours
-from grid_solver import plan, scene
+from grid_solver import board, plan
 from gymnasium.envs.registration import registry
 
 LAYOUTS = int(os.environ.get("GRID_LAYOUTS", "4"))
@@ -44,7 +44,7 @@ def test_the_same_actions_give_the_same_episodes(theirs: str):
         todo: list[int] = []
         for t in range(actions):
             if helped and not todo:
-                todo = plan(scene(state, 0, params)) or []
+                todo = plan(board(state, 0, params)) or []
             if todo and rng.random() < 0.9:
                 action = todo.pop(0)
             else:

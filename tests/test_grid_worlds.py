@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from grid_solver import plan, scene
+from grid_solver import board, plan
 from scipy import stats
 
 import curiosity_rl  # noqa: F401  registers the worlds
@@ -41,7 +41,7 @@ def helpful_actions(name: str) -> list[int]:
     done: list[int] = []
     reward, over = 0.0, False
     while not over:
-        for action in plan(scene(env._lanes.state, 0, env.world.params)) or []:
+        for action in plan(board(env._lanes.state, 0, env.world.params)) or []:
             done.append(action)
             _, reward, over, _, _ = env.step(action)
     assert reward > 0
@@ -194,7 +194,7 @@ def test_lanes_of_any_settings_have_a_way_to_the_end():
         env: Any = gym.make_vec(name, 20, **settings)
         env.reset(seed=0)
         world, state = env.unwrapped.world, env.unwrapped._lanes.state
-        assert all(plan(scene(state, lane, world.params)) for lane in range(20))
+        assert all(plan(board(state, lane, world.params)) for lane in range(20))
 
 
 @pytest.mark.parametrize(

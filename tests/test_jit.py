@@ -192,3 +192,26 @@ env.step(1)
 
     assert run().count("compiling kernels for this machine") == 1
     assert run() == ""
+
+
+def test_scipy_is_imported_by_those_who_multiply_matrices_alone():
+    """numba would import it before the first kernel, and takes our word instead."""
+    code = """
+import sys
+import gymnasium as gym, numba, numpy as np, curiosity_rl
+env = gym.make("river-swim-v0")
+env.reset(seed=0)
+env.step(1)
+assert not any(name.startswith("scipy.linalg") for name in sys.modules)
+product = numba.njit(lambda a: a @ a)(np.full((2, 2), 3.0))
+assert (product == 18.0).all(), product
+import scipy.linalg
+assert "dgemm" in str(scipy.linalg.cython_blas.__pyx_capi__.keys())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr

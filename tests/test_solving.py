@@ -125,6 +125,7 @@ def test_training_stops_after_the_rollout_that_reaches_the_level(
 def test_the_bonus_is_all_that_runs_without_it_lack() -> None:
     known = {name: task for name, task in TASKS.items() if task.env in WORLDS}
     assert {"door-key-8x8", "river-swim", "obstructed-maze-1dlh"} <= set(known)
+    assert len(configurations(known.pop("point-maze-goal-u"), 3)) == 1  # hindsight
     for task in known.values():
         config, plain = configurations(task, seed=3)
         assert (plain.intrinsic, plain.coef, plain.seed) == ("none", 0.0, 3)

@@ -27,6 +27,16 @@ def test_kernels_of_all_worlds_can_be_measured(env_id: str) -> None:
         assert lanes.turns(5, rules) > 0
 
 
+@pytest.mark.parametrize("env_id", WORLDS)
+def test_a_lane_takes_1_kb_beside_its_map_and_its_observation(env_id: str) -> None:
+    lanes = Lanes(env_id, 8)
+    _, kept, rest = lanes.bytes_per_lane()
+    assert rest <= 1024
+    if kept:  # nothing but what would be written anew in every step
+        box: Any = lanes.world.observation_space
+        assert kept <= 4 * int(np.prod(box.shape))
+
+
 def test_lanes_that_end_begin_anew() -> None:
     lanes = Lanes("door-key-v0", 4, max_steps=3)
     seen = []

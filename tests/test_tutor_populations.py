@@ -18,7 +18,8 @@ from tutor_reference import lanes_of
 
 from curiosity_rl.agents.answer_log import from_answers
 from curiosity_rl.agents.calibration import calibrate, to_yaml
-from curiosity_rl.envs.tutor import populations
+from curiosity_rl.envs.tutor import population_file, populations
+from curiosity_rl.envs.tutor.population import Population
 from curiosity_rl.envs.tutor.world import Tutor
 
 DATA: dict[str, Any] = {
@@ -60,6 +61,7 @@ def without(key: str) -> dict[str, Any]:
 
 def test_every_setting_is_read(tmp_path: Path):
     found = populations.parse(written(tmp_path, DATA))
+    assert isinstance(found, Population)
     assert found.ability_sd == 0.5
     assert found.ability_on_learn == 0.5
     assert found.ability_on_answers == 0.2
@@ -69,6 +71,7 @@ def test_every_setting_is_read(tmp_path: Path):
     # none differ: the median student is the mean one
     same = DATA | {"ability_sd": 0, "jitter_sd": [0, 0, 0]}
     found = populations.parse(written(tmp_path, same))
+    assert isinstance(found, Population)
     assert found.prior == pytest.approx(0.25)
     np.testing.assert_allclose(found.table, [[0.1, 0.2, 0.3], [1 - 1e-4, 1e-4, 0.25]])
 
@@ -76,7 +79,7 @@ def test_every_setting_is_read(tmp_path: Path):
 @pytest.mark.parametrize("mean", [0.02, 0.2, 0.5, 0.9])
 @pytest.mark.parametrize("deviation", [0.0, 0.3, 1.1])
 def test_students_are_on_average_as_the_file_says(mean: float, deviation: float):
-    middle = populations.median(np.array(mean), np.array(deviation))
+    middle = population_file.median(np.array(mean), np.array(deviation))
     x = np.log(middle / (1 - middle))
     z = stats.norm.ppf((np.arange(10_000) + 0.5) / 10_000)
     drawn = 1 / (1 + np.exp(-(x + deviation * z)))
@@ -122,6 +125,7 @@ def test_a_calibrated_population_enters_the_world(tmp_path: Path):
     calibrated = calibrate(from_answers(users, names, right))
     file = written(tmp_path, to_yaml(calibrated))
     people = populations.parse(file)
+    assert isinstance(people, Population)
     assert people.ability_sd == pytest.approx(calibrated.ability.sd, abs=1e-6)
     assert people.ability_on_answers == calibrated.ability.on_answers
     # without jitter or ability, the students drawn have exactly these parameters
@@ -184,7 +188,7 @@ def test_files_that_cannot_be_read_get_a_sentence(tmp_path: Path):
     (tmp_path / "folder.yml").mkdir()
     with pytest.raises(ValueError, match="cannot read population"):
         populations.parse(str(tmp_path / "folder.yml"))
-    long = written(tmp_path, "#" * (populations.MOST_BYTES + 1))
+    long = written(tmp_path, "#" * (population_file.MOST_BYTES + 1))
     with pytest.raises(ValueError, match="more than 10,000,000 bytes"):
         populations.parse(long)
 

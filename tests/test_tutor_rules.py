@@ -76,6 +76,47 @@ def test_parent_inference_reads_the_joint_belief() -> None:
     assert desk.ask(desk.tutor("bkt-mastery")) == [2]
 
 
+def test_lowest_mastery_knows_no_prerequisites() -> None:
+    desk = Desk(CHAIN, needed=[2, 0], lanes=2)
+    desk.belief[:] = [[0.1, 0.05, 0.3], [0.97, 0.05, 0.96]]
+    np.testing.assert_array_equal(desk.ask(desk.tutor("lowest-mastery")), [0, 2])
+    blind = Desk(CHAIN, shown=False)
+    blind.belief[:] = [0.1, 0.05, 0.3]
+    assert blind.ask(blind.tutor("lowest-mastery")) == [1]
+
+
+# --- fixed syllabus ---------------------------------------------------------------
+
+
+def test_the_syllabus_gives_each_skill_its_exercises_whatever_the_answers() -> None:
+    desk = Desk(DIAMOND, needed=[0, 1, 3])
+    tutor = desk.tutor("syllabus", exercises=2)
+    assert desk.teach(tutor, "--++-+-+") == [3, 3, 1, 1, 0, 0, 3, 3]
+
+
+def test_the_syllabus_shares_the_budget_equally() -> None:
+    desk = Desk(CHAIN)  # 500 exercises: 167 until 2 / 3 of them, and so on
+    proposed = desk.teach(desk.tutor("syllabus"), "+" * 500)
+    assert proposed == [2] * 167 + [0] * 167 + [1] * 166
+
+
+@pytest.mark.parametrize("budget", [7, 60, 180, 1000])
+@pytest.mark.parametrize("skills", [1, 3, 7, 12])
+def test_equal_shares_are_exact_in_float32(budget: int, skills: int) -> None:
+    lanes = np.arange(budget)
+    desk = Desk([()] * skills, lanes=budget)
+    tutor = desk.tutor("syllabus")
+    obs = desk.obs()
+    obs[:, -1] = (budget - lanes) / budget
+    np.testing.assert_array_equal(tutor.act(obs, {}), lanes * skills // budget)
+
+
+def test_the_syllabus_takes_a_given_order_where_no_graph_is_shown() -> None:
+    desk = Desk([()] * 4, shown=False)
+    tutor = desk.tutor("syllabus", order=[3, 0, 1], exercises=1)
+    assert desk.teach(tutor, "++++") == [3, 0, 1, 3]
+
+
 # --- zpdes ------------------------------------------------------------------------
 
 

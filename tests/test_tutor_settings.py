@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from tutor_reference import lanes_of
 
+from curiosity_rl.envs.tutor.populations import POPULATIONS
 from curiosity_rl.envs.tutor.world import TRIAL_REDRAWS, Tutor
 
 ANYTHING = (
@@ -43,13 +44,13 @@ def choice(*allowed: Any) -> Any:
 
 
 BAD = {
-    "population": choice("assistments", "textbook"),
+    "population": choice(*POPULATIONS),
     "students": whole(1, 2**62, unset=True),
     "budget": whole(1, 1_000_000),
     "goals": whole(1, 12, unset=True),
     "distractors": whole(0, 256),
     "gating": choice("hard", "soft", None),
-    "forgetting": chance(),
+    "forgetting": chance(unset=True),
     "graph_shown": choice("none", "true", "noisy"),
     "reward": choice("exam", "gain", "mastery"),
     "belief": choice(True, False),
@@ -57,6 +58,12 @@ BAD = {
     "prior": chance(unset=True),
     "min_unknown": whole(0, 12, unset=True),
     "graph_noise": chance(),
+    "graph_dropped": chance(),
+    "shuffle": choice(True, False),
+    "forget_others": choice(True, False),
+    "lesson": whole(1, 1_000_000, unset=True),
+    "representations": whole(1, 8),
+    "probe": choice(True, False),
 }
 
 

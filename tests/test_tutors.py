@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from tutor_desk import BLIND, CHAIN, DIAMOND, SHOWN, Desk
+from tutor_desk import BLIND, CHAIN, DIAMOND, SHOWN, STUDENT, Desk, with_one_draw
 
 from curiosity_rl.agents.tutors import Tutor, available_tutors, make_tutor
 from curiosity_rl.agents.tutors.graph import all_parents, depths, syllabus
@@ -22,20 +22,43 @@ GRAPH_TUTORS = [
     "bkt-mastery",
     "parent-inference",
     "zpdes",
+    "zpdes-dag",
+    "zpdes-list",
+    "qmdp",
+    "riarit",
+    "syllabus",
 ]
-BLIND_TUTORS = ["random", "rotate", "stay", "zpdes-blind", "wrong-order"]
+BLIND_TUTORS = [
+    "random",
+    "rotate",
+    "stay",
+    "zpdes-blind",
+    "wrong-order",
+    "lowest-mastery",
+    "leitner",
+    "recall-threshold",
+]
+DRAWING = {
+    "random",
+    "zpdes",
+    "zpdes-list",
+    "zpdes-blind",
+    "zpdes-dag",
+    "riarit",
+    "wrong-order",
+}
 
 
 # --- names, settings, layouts -----------------------------------------------------
 
 
 def test_every_name_makes_a_tutor() -> None:
-    layout = ActivityLayout(4, SHOWN)
+    layout = ActivityLayout(4, SHOWN, 100, STUDENT)
     for name in TUTORS:
         tutor = make_tutor(name, layout)
         assert isinstance(tutor, Tutor)
         assert tutor.name == name  # type: ignore[attr-defined]
-        assert tutor.privileged == (name == "omniscient")
+        assert tutor.privileged == (name in ("dynamic", "omniscient"))
 
 
 def test_unknown_names_get_suggestions() -> None:
@@ -54,6 +77,20 @@ def test_unknown_names_get_suggestions() -> None:
         ("bkt-mastery", {"threshold": 1.0}),
         ("parent-inference", {"threshold": 0.0}),
         ("zpdes", {"mastery": 1.5}),
+        ("zpdes-dag", {"mastery": 0.0}),
+        ("zpdes-dag", {"history": 9}),
+        ("zpdes-dag", {"forget": -1.0}),
+        ("riarit", {"parent": 1.0}),
+        ("riarit", {"leave": 0.0}),
+        ("syllabus", {"exercises": 0}),
+        ("syllabus", {"order": [0, 1, 4]}),
+        ("syllabus", {"order": [0, 1, 0]}),
+        ("syllabus", {"order": []}),
+        ("leitner", {"boxes": 1}),
+        ("recall-threshold", {"threshold": 1.0}),
+        ("recall-threshold", {"model": "sm-2"}),
+        ("recall-threshold", {"n": 0}),
+        ("recall-threshold", {"exercises_per_day": 0.0}),
         ("zpdes", {"floor": 0.0}),
         ("zpdes-blind", {"threshold": -1.0}),
         ("rotate", {"tries": 0}),
@@ -85,7 +122,10 @@ def test_available_tutors_are_those_that_can_be_made() -> None:
     blind = ActivityLayout(4, BLIND)
     assert {*BLIND_TUTORS, "omniscient"} <= set(available_tutors(blind))
     assert not {"n-in-a-row", "zpdes"} & set(available_tutors(blind))
-    assert available_tutors(ActivityLayout(4, SHOWN)) == list(TUTORS)
+    full = ActivityLayout(4, SHOWN, 100, STUDENT)
+    assert available_tutors(full) == list(TUTORS)
+    # dynamic needs to know the end and the rules
+    assert set(TUTORS) - set(available_tutors(ActivityLayout(4, SHOWN))) == {"dynamic"}
 
 
 # --- reading and graph ------------------------------------------------------------
@@ -174,33 +214,22 @@ def test_equal_seeds_give_equal_lessons(name: str) -> None:
         return lesson(desk.tutor(name, seed), desk, np.random.default_rng(0), 60)
 
     np.testing.assert_array_equal(once(5), once(5))
-    draws = name in ("random", "zpdes", "zpdes-blind", "wrong-order")
-    assert np.array_equal(once(5), once(6)) != draws
+    assert np.array_equal(once(5), once(6)) != (name in DRAWING)
 
 
-@pytest.mark.parametrize("name", [*GRAPH_TUTORS, "rotate", "stay"])
+@pytest.mark.parametrize("name", [*GRAPH_TUTORS, *BLIND_TUTORS])
 def test_a_new_episode_in_one_lane_begins_with_fresh_notes(name: str) -> None:
     """A lane that was reset alone goes on as a fresh tutor would; others go on."""
-    settings = {"seed": 0}
     desk = Desk(DIAMOND, lanes=6)
-    tutor = desk.tutor(name, **settings)
+    tutor = with_one_draw(desk.tutor(name))
     lesson(tutor, desk, np.random.default_rng(2), 40)
     anew = np.array([True, False, True, False, False, True])
     blank = Desk(DIAMOND, lanes=6)
-    for key in ("attempts", "last", "streak", "t", "belief", "joint"):
+    for key in ("attempts", "last", "streak", "t", "given_at", "belief", "joint"):
         getattr(desk, key)[anew] = getattr(blank, key)[anew]
-    other = blank.tutor(name, **settings)
+    other = with_one_draw(make_tutor(name, blank.layout))
+    other.reset(blank.obs(), {})
     pattern = [True, True, False, True, True, True, False, False]
-    if name == "zpdes":  # its draws depend on the batch: compare its notes
-        desk.ask(tutor)
-        blank.ask(other)
-        for key, value in other._notes.items():  # type: ignore[attr-defined]
-            np.testing.assert_array_equal(
-                tutor._notes[key][anew],  # type: ignore[attr-defined]
-                value[anew],
-            )
-        assert tutor._notes["opened"][~anew].sum() > 3  # type: ignore[attr-defined]
-        return
     for right in pattern * 4:
         here, there = desk.ask(tutor), blank.ask(other)
         np.testing.assert_array_equal(here[anew], there[anew])
@@ -239,6 +268,7 @@ def truth(**changes: Any) -> dict[str, Any]:
     fixed = {
         "mastery": np.array([[False] * 4, [False, False, True, True]]),
         "learn": np.array([[0.1, 0.2, 0.3, 0.1]] * 2, np.float32),
+        "boost": np.zeros((2, 4), np.float32),
         "parents": np.array([[(1, 2), (3, -1), (3, -1), (-1, -1)]] * 2, np.int16),
         "needed": np.ones((2, 4), bool),
     }
@@ -277,7 +307,7 @@ def test_omniscient_says_what_it_misses() -> None:
     tutor = make_tutor("omniscient", desk.layout)
     with pytest.raises(ValueError, match="info has no 'truth'"):
         tutor.reset(desk.obs(), {})
-    with pytest.raises(ValueError, match="lacks needed, parents, learn"):
+    with pytest.raises(ValueError, match="lacks needed, parents, learn, boost"):
         tutor.reset(desk.obs(), {"truth": {"mastery": np.zeros((1, 4), bool)}})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from curiosity_rl.agents.tutors import Tutor, make_tutor
-from curiosity_rl.protocols import ActivityLayout
+from curiosity_rl.protocols import ActivityLayout, StudentModel
 
 BLIND = (
     "attempts",
@@ -35,14 +35,41 @@ SHOWN = (
     "parent_2",
 )
 
+STUDENT = StudentModel(0.2, 0.2, 0.1, 0.3, 0.02, "hard", 0.0, False, 4, exact=True)
+
+
+class OneDraw:
+    """Random numbers that depend on nothing: each row is given the same ones."""
+
+    def random(self, size: tuple[int, ...]) -> np.ndarray:
+        return np.broadcast_to((0.37 + 0.618 * np.arange(size[1])) % 1.0, size).copy()
+
+    def integers(self, low: int, high: int, size: int) -> np.ndarray:
+        return np.full(size, (low + high) // 2)
+
+
+def with_one_draw(tutor: Any) -> Any:
+    """Let a tutor that draws choose alike whatever the size of its batch."""
+    if hasattr(tutor, "rng"):
+        tutor.rng = OneDraw()
+    return tutor
+
 
 class Desk:
     """A batch of students on paper: answers go in, observations come out."""
 
-    def __init__(self, parents: Any, needed: Any = None, lanes: int = 1, shown=True):
+    def __init__(
+        self,
+        parents: Any,
+        needed: Any = None,
+        lanes: int = 1,
+        shown: bool = True,
+        days: bool = False,
+    ):
         pairs = np.array([(*p, -1, -1)[:2] for p in parents])
         self.n, self.a = lanes, len(pairs)
-        self.layout = ActivityLayout(self.a, SHOWN if shown else BLIND)
+        features = SHOWN if shown else BLIND
+        self.layout = ActivityLayout(self.a, (*features, "days") if days else features)
         shape = (self.n, self.a)
         self.parents = np.broadcast_to(pairs, (*shape, 2)).copy()
         self.needed = np.ones(shape) if needed is None else np.zeros(shape)
@@ -57,6 +84,9 @@ class Desk:
         self.last = np.zeros((self.n, self.a, 4))
         self.streak = np.zeros((self.n, self.a), int)
         self.t = np.zeros(self.n)
+        self.given_at = np.zeros((self.n, self.a))
+        self.day = np.zeros(self.n)
+        self.given_on = np.zeros((self.n, self.a))
 
     def answer(self, activity: Any, right: Any) -> None:
         lanes = np.arange(self.n)
@@ -67,11 +97,17 @@ class Desk:
         streak = self.streak[lanes, activity]
         self.streak[lanes, activity] = np.where(mark > 0, streak + 1, 0)
         self.t += 1
+        self.given_at[lanes, activity] = self.t
+        self.given_on[lanes, activity] = self.day
 
     def obs(self) -> np.ndarray:
+        seen = self.attempts > 0
+        away = np.where(seen, self.day[:, None] - self.given_on, 0)
         columns = {
             "attempts": np.log1p(self.attempts) / 2,
             **{f"last_{i + 1}": self.last[..., i] for i in range(4)},
+            "recency": np.where(seen, 0.9 ** (self.t[:, None] - self.given_at), 0),
+            "days": np.log1p(away) / 4,
             "streak": np.minimum(self.streak, 5) / 5,
             "success_slow": self.belief,
             "belief": self.belief,

@@ -80,7 +80,8 @@ class Student:
         truth = info["truth"]
         p = world.params
         self.gating = ("hard", "soft", "additive")[p.gating]
-        self.leak, self.forgetting = p.leak, p.forgetting
+        group = int(truth["group"][lane])
+        self.leak, self.forgetting = p.leak, float(p.forgetting[group])
         self.learn_first = p.learn_first
         self.known = [bool(x) for x in truth["mastery"][lane]]
         self.learn, self.guess, self.slip = (

@@ -74,9 +74,13 @@ def make_tutor(
 
 
 def available_tutors(layout: ActivityLayout) -> list[str]:
-    """Return the names of the tutors that can work with this layout."""
-    return [
-        name
-        for name, entry_point in TUTORS.items()
-        if set(load(entry_point).reads) <= set(layout.features)
-    ]
+    """Return the names of the tutors that can work with this layout.
+
+    They find the features they read, and `takes(layout)`, where a tutor has it, agrees.
+    """
+    return [name for name, path in TUTORS.items() if _can_work(load(path), layout)]
+
+
+def _can_work(tutor: Any, layout: ActivityLayout) -> bool:
+    takes = getattr(tutor, "takes", None)
+    return set(tutor.reads) <= set(layout.features) and (takes is None or takes(layout))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from curiosity_rl.agents.tutors.reading import GRAPH, Reading
+
 
 def depths(parents: np.ndarray) -> np.ndarray:
     """Return the longest way from a root to each activity.
@@ -37,6 +39,18 @@ def syllabus(parents: np.ndarray) -> np.ndarray:
     """
     order = np.argsort(depths(parents), axis=1, kind="stable")
     return np.argsort(order, axis=1, kind="stable")
+
+
+def teaching_order(reading: Reading) -> np.ndarray:
+    """Return each activity's place: the syllabus of the shown graph, or its slot.
+
+    Returns:
+        `(n, A)` int64, a permutation of `0..A-1` per lane.
+    """
+    if set(GRAPH) <= set(reading.layout.features):
+        return syllabus(reading.parents)
+    activities = reading.layout.activities
+    return np.broadcast_to(np.arange(activities), (len(reading), activities)).copy()
 
 
 def all_parents(have: np.ndarray, parents: np.ndarray) -> np.ndarray:

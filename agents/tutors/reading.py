@@ -12,6 +12,8 @@ from curiosity_rl.protocols import ActivityLayout
 
 OUTCOMES = ("last_1", "last_2", "last_3", "last_4")
 GRAPH = ("needed", "parent_1", "parent_2")
+RECENCY = 0.9  # the world's: `recency` is .9 ** exercises since the last
+LONG = 1e6  # exercises or days after which it makes no difference how long
 
 
 class Reading:
@@ -61,6 +63,36 @@ class Reading:
         return self["needed"] > 0.5
 
     @property
+    def course(self) -> np.ndarray:
+        """What is to be taught, `(n, A)` bool: `needed`, or all without a graph."""
+        if "needed" in self.layout.features:
+            return self.needed
+        return np.ones((len(self), self.layout.activities), bool)
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether the newest answer was right, `(n, A)` bool; False for none."""
+        return self["last_1"] > 0
+
+    @property
+    def exercises_since(self) -> np.ndarray:
+        """Exercises given since the last of each activity, `(n, A)`; 1e6 if never.
+
+        The newest has 0. Beyond some 900 the feature is 0, which reads as never.
+        """
+        recency = self["recency"].astype(np.float64)
+        since = np.log(np.maximum(recency, 1e-300)) / np.log(RECENCY)
+        return np.where(recency > 0, np.rint(since), LONG)
+
+    @property
+    def days_since(self) -> np.ndarray:
+        """Days since the last exercise of each activity, `(n, A)`; 0 if never.
+
+        The feature is `log1p(days) / 4`; a thousandth of a day is what float32 tells.
+        """
+        return np.round(np.expm1(4.0 * self["days"].astype(np.float64)), 3)
+
+    @property
     def parents(self) -> np.ndarray:
         """Slots of the shown parents, `(n, A, P)` int64, -1 for none; P at least 2."""
         names = [f for f in self.layout.features if f.startswith("parent_")]
@@ -83,7 +115,7 @@ class ReadingTutor(ABC):
     """
 
     name: ClassVar[str]
-    reads: ClassVar[tuple[str, ...]] = ()
+    reads: tuple[str, ...] = ()
     privileged = False
 
     def __init__(self, layout: ActivityLayout, seed: int = 0):
@@ -131,6 +163,20 @@ def sample(weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw one column per row with probability in proportion to its weight, `(n,)`."""
     total = weights.cumsum(axis=1)
     return (total > rng.random((len(weights), 1)) * total[:, -1:]).argmax(axis=1)
+
+
+def first_choice(*tiers: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Pick the smallest score in the first tier that has a candidate, `(n,)` int64.
+
+    Args:
+        tiers: Pairs of candidates `(n, A)` bool and scores `(n, A)`. In a lane without
+            any candidate slot 0 is picked.
+    """
+    picked = np.zeros(len(tiers[0][0]), np.int64)
+    for among, score in reversed(tiers):
+        best = np.where(among, score, np.inf).argmin(axis=1)
+        picked = np.where(among.any(axis=1), best, picked)
+    return picked
 
 
 def _missing(tutor: str, feature: str, layout: ActivityLayout) -> str:

@@ -152,6 +152,33 @@ class BKTMastery(ReadingTutor):
         return lowest(notes["rank"], ready, np.where(needed, belief, np.inf))
 
 
+class LowestMastery(ReadingTutor):
+    """Practise what the student seems to know least, whatever it rests on.
+
+    `argmin of belief` over the needed skills (over all activities, where no graph is
+    shown). It knows no prerequisites, so it stays with a skill that the student is not
+    ready for: each wrong answer makes that skill look weaker still.
+
+    Args:
+        layout: How the observation is laid out.
+        seed: Not used; every tutor takes one.
+
+    Raises:
+        ValueError: If no belief is shown.
+
+    Source: Pardos, Tang, Anastasopoulos, Sheel and Zhang 2023, "OATutor: An Open-source
+    Adaptive Tutoring System", CHI. There a lesson ends when all skills are above .95;
+    here the exam does not come earlier.
+    """
+
+    name = "lowest-mastery"
+    reads = ("belief",)
+
+    def choose(self, reading: Reading, notes: dict[str, np.ndarray]) -> np.ndarray:
+        """Return the skill of lowest belief, `(n,)`."""
+        return np.where(reading.course, reading["belief"], np.inf).argmin(axis=1)
+
+
 class ParentInference(BKTMastery):
     """`BKTMastery` on the belief that also learns about parents from their children.
 

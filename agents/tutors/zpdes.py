@@ -168,14 +168,16 @@ def draw_from_zone(
     otherwise: np.ndarray,
     weight: np.ndarray,
     rng: np.random.Generator,
+    explore: float | np.ndarray = EXPLORE,
 ) -> np.ndarray:
-    """Draw from `.8 w / sum(w) + .2 / size` in the zone; where it is empty, evenly.
+    """Draw from `(1 - e) w / sum(w) + e / size` in the zone; where it is empty, evenly.
 
     Args:
         zone: `(n, A)` bool.
         otherwise: What to draw from where the zone is empty, `(n, A)` bool.
         weight: `(n, A)`, positive.
         rng: Source of the draws.
+        explore: Share e that is drawn evenly from the zone; a number, or `(n, 1)`.
 
     Returns:
         `(n,)` int64.
@@ -183,7 +185,7 @@ def draw_from_zone(
     open_weight = np.where(zone, weight, 0.0)
     share = open_weight / np.maximum(open_weight.sum(axis=1, keepdims=True), 1e-12)
     even = zone / np.maximum(zone.sum(axis=1, keepdims=True), 1)
-    chance = (1.0 - EXPLORE) * share + EXPLORE * even
+    chance = (1.0 - explore) * share + explore * even
     return sample(np.where(zone.any(axis=1, keepdims=True), chance, otherwise), rng)
 
 

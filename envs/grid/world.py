@@ -109,11 +109,17 @@ class GridWorld(World):
     def truncated(self, state: State) -> np.ndarray:
         return state.elapsed >= self._limit
 
+    def single_truncated(self, state: State) -> bool:
+        return state.elapsed.item() >= self.max_steps
+
     def observe(self, state: State, lanes: np.ndarray, out: np.ndarray) -> None:
         observe_lanes(lanes, state, self.params, out.reshape(len(out), -1))
 
     def step_info(self, state: State) -> dict[str, Any]:
         return {"direction": state.heading.copy()}
+
+    def single_info(self, state: State) -> dict[str, Any]:
+        return {"direction": state.heading[0]}
 
     def reset_info(self, state: State, lanes: np.ndarray) -> dict[str, Any]:
         return {"direction": state.heading[lanes]}

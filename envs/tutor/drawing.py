@@ -6,7 +6,8 @@ import numpy as np
 
 from curiosity_rl.canvas import MUTED, ramp
 from curiosity_rl.envs.rendering import draw_graph, layered_positions
-from curiosity_rl.envs.tutor.state import Params, State, unpack
+from curiosity_rl.envs.tutor.bits import unpack
+from curiosity_rl.envs.tutor.state import Params, State
 
 KNOWN_SHADE, UNKNOWN_SHADE = 0.85, 0.05
 

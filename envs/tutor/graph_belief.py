@@ -12,9 +12,15 @@ distractors, prerequisites, rates, and when each skill became known. An answer t
 4. moves every particle by a few Gibbs and Metropolis steps that leave the posterior as
    it is (graph_moves.py), which makes up for the particles that were lost.
 
+Features of an activity are probabilities: `graph_known`; `graph_open`, its
+prerequisites are known; `graph_needed` by the goals; `graph_missing`, needed and
+unknown; `graph_ready`, open and unknown; `graph_useful`, that and needed; `graph_gain`,
+that and learnt by one exercise; `graph_skill`, no distractor. In `info`, `belief` then
+is the first and `needed` the third.
+
 With more and more particles the marginals become those of the exact posterior. Rates
-stand in a table of draws from the population, taken as independent between skills: that
-the able learn everything faster is left out, and so is their larger prior knowledge.
+stand in a table of a sample of the population, independent between skills: that the
+able learn everything faster is left out, and so is their larger prior knowledge.
 
 Source: Gordon, Salmond and Smith 1993 (particle filter); Gilks and Berzuini 2001,
 "Following a moving target" (moves after resampling).

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from curiosity_rl.envs.tutor.bits import has
+from curiosity_rl.envs.tutor.enrolment import enrol
 from curiosity_rl.envs.tutor.record import note, observe, open_record
 from curiosity_rl.envs.tutor.state import EXAM, GAIN
 from curiosity_rl.envs.tutor.students import (
     answer,
-    enrol,
+    attend,
     needed_known,
     needed_total,
+    pass_time,
     passed,
 )
 from curiosity_rl.jit import kernel
@@ -34,10 +37,22 @@ def step_all(actions, state, params, reward_kind, columns, rewards, terminated, 
         before = 0
         if reward_kind != EXAM:
             before = needed_known(i, state)
-        right = answer(i, actions[i], state, params)
-        note(i, actions[i], right, state, params)
+        k = actions[i]
+        if k >= params.activities or params.representations > 1:
+            mode = k // params.activities
+            k -= mode * params.activities
+            state.representation[i] = mode % params.representations
+            state.probe[i] = mode >= params.representations
+        else:
+            state.probe[i] = False
+        known = has(state.mastery, i, k)
+        right = answer(i, k, state, params)
+        note(i, k, right, state, params)
+        pass_time(i, state, params)
         observe(i, state, params, columns, out)
         over = state.elapsed[i] >= params.budget
+        if params.dropout > 0.0:
+            over |= attend(i, k, right, known, state, params)
         terminated[i] = over
         rewards[i] = 0.0
         if reward_kind == EXAM:
@@ -52,6 +67,17 @@ def step_all(actions, state, params, reward_kind, columns, rewards, terminated, 
                     rewards[i] = (known - start) / max(total - start, 1)
             else:
                 rewards[i] = (known - before) / total
+
+
+@kernel
+def move_all(actions, state, params, rewards, terminated):
+    """Rules alone for all lanes: answers, days and the exam, no record to keep."""
+    for i in range(actions.shape[0]):
+        answer(i, actions[i] % params.activities, state, params)
+        pass_time(i, state, params)
+        over = state.elapsed[i] >= params.budget
+        terminated[i] = over
+        rewards[i] = 1.0 if over and passed(i, state) else 0.0
 
 
 @kernel

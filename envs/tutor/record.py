@@ -16,8 +16,8 @@ from curiosity_rl.belief import (
     trace,
     trace_parent,
 )
+from curiosity_rl.envs.tutor.bits import add, has, mark_needed
 from curiosity_rl.envs.tutor.state import NONE
-from curiosity_rl.envs.tutor.students import add, has, mark_needed
 from curiosity_rl.jit import kernel
 
 _ONE = np.uint64(1)
@@ -56,15 +56,23 @@ NEEDED, ROOT, PARENTS_BELIEF, PARENTS_SUCCESS, JOINT, PARENTS_JOINT, STUCK, PARE
 )
 FAST_RATE, SLOW_RATE, RECENCY_DECAY, FULL_STREAK = 0.4, 0.15, 0.9, 5
 MOST_ATTEMPTS, FORGOTTEN = 1024, 1000
+DAYS_SCALE = 0.25
 ATTEMPTS_FEATURE = np.log1p(np.arange(MOST_ATTEMPTS + 1, dtype=np.float32)) / 2
 RECENCY_FEATURE = (RECENCY_DECAY ** np.arange(FORGOTTEN + 1)).astype(np.float32)
 
 
-def feature_names(graph: int, parents: int) -> tuple[str, ...]:
+def feature_names(
+    graph: int, parents: int, days: bool = False, representations: int = 1
+) -> tuple[str, ...]:
     """Return the names of all features of an activity, in their order."""
-    if graph == NONE:
-        return ALWAYS
-    return _NAMES + tuple(f"parent_{p + 1}" for p in range(parents))
+    names = ALWAYS
+    if graph != NONE:
+        names = _NAMES + tuple(f"parent_{p + 1}" for p in range(parents))
+    if days:
+        names += ("days",)
+    if representations > 1:
+        names += tuple(f"success_as_{r + 1}" for r in range(representations))
+    return names
 
 
 @kernel
@@ -115,6 +123,9 @@ def open_record(i, state, params, slots, needed):
         f[k, SLOW] = 0.5
         f[k, BELIEF] = PRIOR
         f[k, GOAL] = has(state.goal, i, k)
+        if params.shown_column >= 0:
+            for r in range(params.representations):
+                f[k, params.shown_column + r] = 0.5
         state.belief_before[i, k] = PRIOR
     if params.graph == NONE:
         return
@@ -139,11 +150,11 @@ def open_record(i, state, params, slots, needed):
 
 
 @kernel
-def trace_graph(i, k, right, state):
+def trace_graph(i, k, right, taught, state):
     """Carry one answer through the beliefs that the shown graph ties together."""
     f = state.features[i]
     parents = state.shown.shape[2]
-    gate = 1.0
+    gate = taught
     for p in range(parents):
         if state.shown[i, k, p] >= 0:
             gate *= f[state.shown[i, k, p], JOINT]
@@ -184,8 +195,9 @@ def note(i, k, right, state, params):
     state.last[i, k] = state.elapsed[i]
     state.activity[i] = k
     state.outcome[i] = 1 if right else 0
-    state.attempts[i, k] += 1
-    f[k, ATTEMPTS] = ATTEMPTS_FEATURE[min(state.attempts[i, k], MOST_ATTEMPTS)]
+    attempts = min(state.attempts[i, k] + 1, MOST_ATTEMPTS)
+    state.attempts[i, k] = attempts
+    f[k, ATTEMPTS] = ATTEMPTS_FEATURE[attempts]
     for c in range(LAST + 3, LAST, -1):
         f[k, c] = f[k, c - 1]
     f[k, LAST] = 1.0 if right else -1.0
@@ -193,21 +205,32 @@ def note(i, k, right, state, params):
     result = 1.0 if right else 0.0
     f[k, FAST] += FAST_RATE * (result - f[k, FAST])
     f[k, SLOW] += SLOW_RATE * (result - f[k, SLOW])
-    gate = HIDDEN_GATE
+    if params.days_column >= 0:
+        state.seen[i, k] = state.day[i]
+    if params.shown_column >= 0:
+        column = params.shown_column + state.representation[i]
+        f[k, column] += FAST_RATE * (result - f[k, column])
+    taught = 0.0 if state.probe[i] else 1.0
+    gate = HIDDEN_GATE * taught
     if shown:
-        gate = 1.0
+        gate = taught
         for p in range(state.shown.shape[2]):
             if state.shown[i, k, p] >= 0:
                 gate *= f[state.shown[i, k, p], BELIEF]
     f[k, BELIEF] = trace(f[k, BELIEF], right, gate)
     if shown:
-        trace_graph(i, k, right, state)
+        trace_graph(i, k, right, taught, state)
 
 
 @kernel
 def observe(i, state, params, columns, out):
     """Write the observation of lane i: features by activity, then the budget left."""
     f = state.features[i]
+    if params.days_column >= 0:
+        for k in range(f.shape[0]):
+            if state.last[i, k] > 0:
+                days = state.day[i] - state.seen[i, k]
+                f[k, params.days_column] = DAYS_SCALE * np.log1p(days)
     width = columns.size
     if width == f.shape[1]:
         flat = f.reshape(-1)

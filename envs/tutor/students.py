@@ -1,48 +1,21 @@
-"""The rules of the tutor world: how students are drawn, answer, learn and forget.
+"""The rules of the tutor world: how students answer, learn, forget and leave.
 
-Scalar kernels over the truth; the tutor's record (record.py) never reads it.
+Scalar kernels over the truth; the tutor's record (record.py) never reads it. How
+students are drawn stands in enrolment.py, models of graded knowledge in strength.py.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from curiosity_rl.envs.rng import STEP, mix, normal, uniform
-from curiosity_rl.envs.tutor.state import ADDITIVE, HARD, LAYERED, NOISY
+from curiosity_rl.envs.rng import STEP, mix, uniform
+from curiosity_rl.envs.tutor.bits import add, bits_set, has, remove
+from curiosity_rl.envs.tutor.motivation import leaves
+from curiosity_rl.envs.tutor.state import ADDITIVE, BKT, HARD
+from curiosity_rl.envs.tutor.strength import MARK, answer_chance, strength, study
 from curiosity_rl.jit import kernel
 
-_ONE = np.uint64(1)
-_POOL = np.uint64(0x5851F42D4C957F2D)
-_ANSWERS = np.uint64(0x14057B7EF767814F)
-_SIX = np.uint64(6)
-_LOW = np.uint64(63)
-
-
-@kernel
-def has(masks, i, k):
-    """Return whether bit k of lane i is set, as 0 or 1 (uint64)."""
-    u = np.uint64(k)
-    return (masks[i, u >> _SIX] >> (u & _LOW)) & _ONE
-
-
-@kernel
-def add(masks, i, k):
-    """Set bit k of lane i."""
-    u = np.uint64(k)
-    masks[i, u >> _SIX] |= _ONE << (u & _LOW)
-
-
-@kernel
-def remove(masks, i, k):
-    """Clear bit k of lane i."""
-    u = np.uint64(k)
-    masks[i, u >> _SIX] &= ~(_ONE << (u & _LOW))
-
-
-@kernel
-def sigmoid(x):
-    """Return the logistic function of x."""
-    return 1.0 / (1.0 + np.exp(-x))
+_GAP = np.uint64(0xD1342543DE82EF95)
 
 
 @kernel
@@ -52,16 +25,6 @@ def passed(i, state):
         if state.goal[i, w] & ~state.mastery[i, w]:
             return False
     return True
-
-
-@kernel
-def bits_set(word):
-    """Return how many bits of a word are set."""
-    count = 0
-    while word:
-        word &= word - _ONE
-        count += 1
-    return count
 
 
 @kernel
@@ -87,7 +50,8 @@ def learn_chance(i, k, state, params):
     """Return P(unknown skill k becomes known by one exercise).
 
     hard: T_k if all parents are known, else leak * T_k; soft: T_k * (leak + (1 - leak)
-    * share of known parents); additive: T_k + D_k * number of known parents.
+    * share of known parents); additive: T_k + D_k * number of known parents. Graded
+    models take it as their rate of growth.
     """
     count, known = 0, 0
     for p in range(state.parents.shape[2]):
@@ -106,13 +70,64 @@ def learn_chance(i, k, state, params):
 
 
 @kernel
+def full_chance(i, k, state, params):
+    """Return what `learn_chance` is with all prerequisites known."""
+    rate = state.learn[i, k]
+    if params.gating == ADDITIVE:
+        for p in range(state.parents.shape[2]):
+            if state.parents[i, k, p] >= 0:
+                rate += state.boost[i, k]
+    return rate
+
+
+@kernel
 def practise(i, k, state, params, chance):
     """Let the student of lane i learn or forget skill k, by a uniform number."""
     if has(state.mastery, i, k):
-        if chance < params.forgetting:
+        if chance < params.forgetting[state.group[i]]:
             remove(state.mastery, i, k)
     elif chance < learn_chance(i, k, state, params):
         add(state.mastery, i, k)
+
+
+@kernel
+def weigh(i, k, state):
+    """Mark a graded skill as known or not, by its strength now."""
+    if strength(i, k, state) >= MARK[state.model[i]]:
+        add(state.mastery, i, k)
+    else:
+        remove(state.mastery, i, k)
+
+
+@kernel
+def forget_others(word, i, k, state, params):
+    """Let the student forget, at each exercise, what is not practised.
+
+    After g exercises in between a skill is forgotten with chance 1 - (1 - F)^g (Khajah,
+    Lindsey & Mozer, EDM 2016). One number per activity, known or not.
+    """
+    chance = params.forgetting[state.group[i]]
+    for j in range(params.activities):
+        word += STEP
+        if j != k and has(state.mastery, i, j) and uniform(word) < chance:
+            remove(state.mastery, i, j)
+
+
+@kernel
+def pass_time(i, state, params):
+    """Let days go by where a lesson ends, and more of them before the exam."""
+    if params.lesson == 0:
+        return
+    if state.elapsed[i] >= params.budget:
+        state.day[i] += params.exam_pause
+    elif state.elapsed[i] % params.lesson == 0:
+        state.day[i] += params.pause
+    else:
+        return
+    if state.model[i] != BKT:
+        for k in range(params.activities):
+            if not has(state.distractor, i, k):
+                weigh(i, k, state)
 
 
 @kernel
@@ -120,249 +135,42 @@ def answer(i, k, state, params):
     """One exercise of activity k in lane i; return whether the answer was right.
 
     Each exercise takes two numbers of the lane's stream of answers, whatever happens,
-    so that tutors can be compared on the same luck.
+    so that tutors can be compared on the same luck; a third where students may leave.
     """
     first = state.answers[i] + STEP
     second = first + STEP
     state.answers[i] = second
-    if params.learn_first:
-        practise(i, k, state, params, uniform(second))
-    right_chance = (
-        1.0 - state.slip[i, k] if has(state.mastery, i, k) else state.guess[i, k]
-    )
-    right = uniform(first) < right_chance
-    if not params.learn_first:
-        practise(i, k, state, params, uniform(second))
+    grasped = True
+    if state.handicap.shape[1]:
+        grasped = state.handicap[i, k] != state.representation[i]
+    teaches = grasped and not state.probe[i]
+    if state.model[i] == BKT:
+        if params.learn_first and teaches:
+            practise(i, k, state, params, uniform(second))
+        known = has(state.mastery, i, k)
+        chance = 1.0 - state.slip[i, k] if known and grasped else state.guess[i, k]
+        right = uniform(first) < chance
+        if not params.learn_first and teaches:
+            practise(i, k, state, params, uniform(second))
+    else:
+        chance = answer_chance(i, k, state) if grasped else state.guess[i, k]
+        right = uniform(first) < chance
+        if teaches and not has(state.distractor, i, k):
+            rate = learn_chance(i, k, state, params)
+            full = full_chance(i, k, state, params)
+            gate = rate / full if full > 0.0 else 0.0
+            study(i, k, right, rate, gate, uniform(second), state)
+            weigh(i, k, state)
+    if params.forget_others:
+        forget_others(mix(second ^ _GAP), i, k, state, params)
     state.elapsed[i] += 1
     return right
 
 
 @kernel
-def answer_all(actions, state, params, right):
-    """Rules and answers alone, for all lanes: no record, no observation."""
-    for i in range(actions.shape[0]):
-        right[i] = answer(i, actions[i], state, params)
-
-
-@kernel
-def draw_graph(word, slots, i, state, params):
-    """Draw the prerequisites of a student; return the advanced word.
-
-    `slots` maps positions, parents first, to activity slots. Layers hold 1 to 3 skills;
-    a skill has a parent in the layer before and, half the time, another in any earlier
-    layer.
-    """
-    if params.kind != LAYERED:
-        for position in range(params.skills):
-            for p in range(params.parents.shape[1]):
-                parent = params.parents[position, p]
-                if parent >= 0:
-                    state.parents[i, slots[position], p] = slots[parent]
-        return word
-    before, start, end = 0, 0, 0
-    for position in range(params.skills):
-        if position == end:
-            word += STEP
-            before, start = start, end
-            end += 1 + int(uniform(word) * 3)
-        if start > 0:
-            k = slots[position]
-            word += STEP
-            first = before + int(uniform(word) * (start - before))
-            state.parents[i, k, 0] = slots[first]
-            word += STEP
-            if uniform(word) < 0.5:
-                word += STEP
-                second = int(uniform(word) * start)
-                if second != first:
-                    state.parents[i, k, 1] = slots[second]
-    return word
-
-
-@kernel
-def draw_goals(word, slots, i, state, params):
-    """Draw goals; return the advanced word.
-
-    From the skills that the curriculum names, where it does (selection sampling);
-    otherwise the last skill and others of the last half.
-    """
-    if params.exam.size:
-        left = params.goals
-        for c in range(params.exam.size):
-            word += STEP
-            if uniform(word) * (params.exam.size - c) < left:
-                add(state.goal, i, slots[params.exam[c]])
-                left -= 1
-        return word
-    skills = params.skills
-    add(state.goal, i, slots[skills - 1])
-    pool = min(skills, max(skills - skills // 2, params.goals))
-    left = params.goals - 1
-    while left > 0:
-        word += STEP
-        k = slots[skills - pool + int(uniform(word) * pool)]
-        if not has(state.goal, i, k):
-            add(state.goal, i, k)
-            left -= 1
-    return word
-
-
-@kernel
-def mark_needed(goals, parents, slots, skills, i, needed):
-    """Mark goals and all their ancestors; positions run from parents to children."""
-    for position in range(skills - 1, -1, -1):
-        k = slots[position]
-        if has(goals, i, k):
-            add(needed, i, k)
-        if has(needed, i, k):
-            for p in range(parents.shape[2]):
-                if parents[i, k, p] >= 0:
-                    add(needed, i, parents[i, k, p])
-
-
-@kernel
-def draw_rates(word, slots, ability, i, state, params):
-    """Draw learn, guess and slip of every skill; return the advanced word."""
-    for position in range(params.skills):
-        k = slots[position]
-        word += STEP
-        row = int(uniform(word) * params.table.shape[0])
-        for c in range(3):
-            x = params.table[row, c]
-            if params.jitter[c] > 0.0:
-                word += STEP
-                x += params.jitter[c] * normal(word)
-                word += STEP
-            if c == 0:
-                x += params.ability_on_learn * ability
-            elif c == 1:
-                x += params.ability_on_answers * ability
-            else:
-                x -= params.ability_on_answers * ability
-            value = min(max(sigmoid(x), params.clips[2 * c]), params.clips[2 * c + 1])
-            if c == 0:
-                state.learn[i, k] = value
-            elif c == 1:
-                state.guess[i, k] = value
-            else:
-                state.slip[i, k] = value
-        if params.learn.size:
-            state.learn[i, k] = params.learn[position]
-            state.boost[i, k] = params.boost[position]
-    for position in range(params.skills, params.activities):
-        k = slots[position]
-        add(state.distractor, i, k)
-        state.learn[i, k] = 0.0
-        state.boost[i, k] = 0.0
-        state.guess[i, k] = 0.5
-        state.slip[i, k] = 0.5
-    return word
-
-
-@kernel
-def linked(i, k, other, p, state):
-    """Return whether `other` is a parent of k, or is shown as one in a column < p."""
-    found = False
-    for q in range(state.parents.shape[2]):
-        found |= state.parents[i, k, q] == other
-        found |= q < p and state.shown[i, k, q] == other
-    return found
-
-
-@kernel
-def wrong_parent(chance, position, slots, p, i, state):
-    """Choose an earlier skill that is no parent by a uniform number; -1 for none."""
-    k = slots[position]
-    free = 0
-    for earlier in range(position):
-        if not linked(i, k, slots[earlier], p, state):
-            free += 1
-    left = int(chance * free)
-    for earlier in range(position):
-        if not linked(i, k, slots[earlier], p, state):
-            if left == 0:
-                return slots[earlier]
-            left -= 1
-    return -1
-
-
-@kernel
-def show_graph(word, slots, i, state, params):
-    """Write the graph that the tutor is shown: the true one, or one with errors."""
-    for position in range(params.activities):
-        k = slots[position]
-        for p in range(state.parents.shape[2]):
-            parent = state.parents[i, k, p]
-            if parent >= 0 and params.graph == NOISY:
-                word += STEP
-                luck = uniform(word)
-                word += STEP
-                if luck >= 1.0 - params.graph_dropped:
-                    parent = -1
-                elif luck < params.graph_noise:
-                    other = wrong_parent(uniform(word), position, slots, p, i, state)
-                    if other >= 0:
-                        parent = other
-            state.shown[i, k, p] = parent
-    return word
-
-
-@kernel
-def enrol(i, state, params, slots):
-    """Draw a new student into lane i; return whether one was found.
-
-    Graph, prior knowledge (closed under prerequisites) and goals are redrawn until
-    enough needed skills are unknown. `slots` is scratch space, `(A,)` int64.
-    """
-    word = state.rng[i] + STEP
-    state.rng[i] = word
-    state.answers[i] = mix(word ^ _ANSWERS)
-    word = mix(word)
-    if params.students > 0:
-        word = mix((word % np.uint64(params.students)) ^ _POOL)
-    state.elapsed[i] = 0
-    ability = 0.0
-    found = False
-    for _ in range(params.redraws):
-        for k in range(params.activities):
-            slots[k] = k
-            for p in range(state.parents.shape[2]):
-                state.parents[i, k, p] = -1
-        for w in range(state.mastery.shape[1]):
-            state.mastery[i, w] = np.uint64(0)
-            state.goal[i, w] = np.uint64(0)
-            state.needed[i, w] = np.uint64(0)
-            state.distractor[i, w] = np.uint64(0)
-        for k in range(params.activities - 1, 0, -1):
-            word += STEP
-            j = int(uniform(word) * (k + 1))
-            slots[k], slots[j] = slots[j], slots[k]
-        if params.ability_sd > 0.0:
-            word += STEP
-            ability = params.ability_sd * normal(word)
-            word += STEP
-        word = draw_graph(word, slots, i, state, params)
-        known_chance = sigmoid(params.prior_logit + ability)
-        for position in range(params.skills):
-            k = slots[position]
-            ready = True
-            for p in range(state.parents.shape[2]):
-                parent = state.parents[i, k, p]
-                if parent >= 0 and not has(state.mastery, i, parent):
-                    ready = False
-            word += STEP
-            if ready and uniform(word) < known_chance:
-                add(state.mastery, i, k)
-        word = draw_goals(word, slots, i, state, params)
-        mark_needed(state.goal, state.parents, slots, params.skills, i, state.needed)
-        unknown = 0
-        for k in range(params.activities):
-            if has(state.needed, i, k) and not has(state.mastery, i, k):
-                unknown += 1
-        if unknown >= params.min_unknown:
-            found = True
-            break
-    word = draw_rates(word, slots, ability, i, state, params)
-    show_graph(word, slots, i, state, params)
-    state.start[i] = needed_known(i, state)
-    return found
+def attend(i, k, right, known_before, state, params):
+    """Let the student of lane i feel an exercise; return whether the student leaves."""
+    word = state.answers[i] + STEP
+    state.answers[i] = word
+    known = has(state.mastery, i, k)
+    return leaves(i, right, known_before, known, uniform(word), state, params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Literal
 
@@ -11,19 +12,29 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from curiosity_rl.envs.settings import choice, flag, real, whole
-from curiosity_rl.envs.tutor import curricula, graph_belief, populations, record
+from curiosity_rl.envs.tutor import curricula, populations, record
 from curiosity_rl.envs.tutor import state as st
+from curiosity_rl.envs.tutor.average import average_student
+from curiosity_rl.envs.tutor.bits import unpack
 from curiosity_rl.envs.tutor.drawing import draw_student
-from curiosity_rl.envs.tutor.expectations import expect
-from curiosity_rl.envs.tutor.hypotheses import Model
-from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
+from curiosity_rl.envs.tutor.inference import INFERRED, Inference
+from curiosity_rl.envs.tutor.kernel import (
+    move_all,
+    observe_lanes,
+    reset_lanes,
+    step_all,
+)
+from curiosity_rl.envs.tutor.population import Mixture
+from curiosity_rl.envs.tutor.strength import LEVELS, TRAITS, strengths
 from curiosity_rl.envs.world import World
 from curiosity_rl.protocols import ActivityLayout
+
+__all__ = ["Tutor", "move_all"]
 
 GATINGS = {"hard": st.HARD, "soft": st.SOFT, "additive": st.ADDITIVE}
 GRAPHS = {"none": st.NONE, "true": st.TRUE, "noisy": st.NOISY}
 REWARDS = {"exam": st.EXAM, "gain": st.GAIN, "mastery": st.MASTERY}
-PARAMETER_ROWS = ("learn", "guess", "slip")
+PARAMETER_ROWS = ("learn", "guess", "slip", "boost", "parents", "group", "model")
 TRIAL_LANES = 64
 REDRAWS, TRIAL_REDRAWS = 10_000, 1_000
 """Draws until a student is given up. The trial allows fewer, so that settings that pass
@@ -40,9 +51,13 @@ class Tutor(World):
     skill; a few are distractors, answered by a coin flip, that nobody can learn. An
     exercise is answered first; then an unknown skill may be learnt, with little chance
     while prerequisites are missing. Slots of activities are shuffled for each student.
+    How students know, learn and forget depends on their population: as in Bayesian
+    knowledge tracing, or by degrees (docs/students.md).
 
     ## Action
-    `Discrete(A)`: the activity to propose, one of K skills and the distractors.
+    `Discrete(A)`: the activity to propose, one of K skills and the distractors. With R
+    representations `Discrete(A * R)`: activity + A * representation. With `probe` twice
+    as many: the second half tests and teaches nothing.
 
     ## Observation
     Flat float32 `(A * F + 1,)`: F features for each activity, then the share of the
@@ -65,22 +80,12 @@ class Tutor(World):
     | `parents_joint_belief` | product of the prerequisites' `joint_belief` |
     | `child_stuck` | largest attempts * (1 - success_fast) of a child |
     | `parent_1`, `parent_2`, .. | (slot of a prerequisite + 1) / A; 0 for none |
+    | `days` | log(1 + days since the last exercise of this activity) / 4; 0 if never |
+    | `success_as_1`, .. | moving average of answers in a representation, rate .4 |
 
-    From `needed` on, features exist only where a graph is shown. With `belief=False`
-    the four features that hold beliefs are left out. With `belief="graph"` the tutor
-    infers graph and mastery together from goals, the graph shown and the answers
-    (graph_belief.py), and the observation holds its marginals besides:
-
-    | feature | probability that the activity |
-    |---|---|
-    | `graph_known` | is a skill that is known |
-    | `graph_open` | is a skill whose true prerequisites are all known |
-    | `graph_needed` | is a goal or an ancestor of one in the true graph |
-    | `graph_missing` | is needed and not known |
-    | `graph_ready` | could be learnt now: open and not known |
-    | `graph_useful` | is needed and could be learnt now |
-    | `graph_gain` | is needed and one exercise makes it known |
-    | `graph_skill` | is no distractor |
+    From `needed` to parents, features exist only where a graph is shown; `days` only
+    with lessons, `success_as_..` with several representations. With `belief=False` the
+    four features that hold beliefs are left out.
 
     ## Reward
     `exam`: 1 at the end if every goal skill is known, else 0; 0 before the end.
@@ -89,30 +94,34 @@ class Tutor(World):
     `mastery`: at each step, change in the share of needed skills known (for ablation).
 
     ## End
-    Terminated when the budget is spent; never truncated.
+    Terminated when the budget is spent, or when the student leaves (`dropout`), who
+    then sits the exam with what is known; never truncated.
 
     ## Info
     `activity`, `outcome`, `belief_before`, `belief`, `goal`, and `needed` where a graph
-    is shown. With `belief="graph"`, `belief` is `graph_known` and `needed` the
-    probability `graph_needed`, wherever it is. `truth` holds what only evaluation may
-    use: `mastery` at each step; at reset also `learn`, `guess`, `slip`, `parents`,
-    `needed`, `goal`, `distractor`.
+    is shown; `representation` and `probe` where actions have them. `truth` holds what
+    only evaluation may use: at each step `mastery`, for graded students also
+    `strength`, and `motivation` where they may leave; at reset also `learn`, `guess`,
+    `slip`, `boost`, `parents`, `needed`, `goal`, `distractor`, `model` and `group`, an
+    index into `groups`.
 
     ## Registered ids
     `tutor-v0`, `tutor-blind-v0`, `tutor-noisy-v0`, `tutor-chain-v0`,
-    `tutor-edm2016-v0`.
+    `tutor-edm2016-v0`, `tutor-memory-v0`, `tutor-dropout-v0`.
 
     ## Source
     Task and calibration are ours. Student model: Corbett & Anderson (1995); additive
-    prerequisites: Clement, Oudeyer & Lopes (EDM 2016).
+    prerequisites: Clement, Oudeyer & Lopes (EDM 2016); others: docs/students.md.
 
     Args:
         curriculum: `layered-K`, `chain-K`, `edm2016-0` to `edm2016-4`, `arithmetic`
             (counting to fractions), a course file (`.yaml`, `Curriculum.from_yaml`), a
             mapping from each skill's name to the names of its prerequisites, or a
             `Curriculum`.
-        population: `assistments` (fits to real answers), `textbook`, or a file such as
-            `population.yaml`, which `scripts/calibrate.py` makes of a log of answers.
+        population: One of `POPULATIONS`, such as `assistments` (fits to real answers),
+            `textbook`, `irt`, `fsrs`, `mixed` or `subgroups`; or a file such as
+            `population.yaml`, which `scripts/calibrate.py` makes of a log of answers,
+            or which names the groups of a mixture.
         students: Draw from a fixed pool of so many students, in training and in
             evaluation alike; None for a new one every episode.
         budget: Exercises per episode.
@@ -121,11 +130,11 @@ class Tutor(World):
         distractors: Activities that nobody can learn.
         gating: What missing prerequisites do to learning: `hard` (times `leak`), `soft`
             (in proportion) or `additive` (EDM 2016); None for the curriculum's own.
-        forgetting: Chance to forget a known skill when it is practised.
+        forgetting: Chance to forget a known skill when it is practised; None for the
+            population's own. Graded students have no use for it.
         graph_shown: `true`, `none`, or `noisy` (each link wrong with `graph_noise`).
         reward: `exam`, `gain` or `mastery`.
-        belief: Whether the observation holds beliefs; `graph` for one over graph and
-            mastery, which costs some 100 microseconds a step.
+        belief: Whether the observation holds beliefs; `graph`: see graph_belief.py.
         leak: Share of the chance to learn that is left without prerequisites.
         prior: Chance that a skill is known at the start; None for the population's own.
         min_unknown: Needed skills unknown at the start, at least; None for 6 or half of
@@ -133,13 +142,27 @@ class Tutor(World):
             goals), whichever is less.
         graph_noise: Chance that a link of a `noisy` graph is wrong: it then names an
             earlier skill that is no prerequisite, if there is one.
-        graph_dropped: Chance that a link of a `noisy` graph is not shown; with
-            `graph_noise` at most 1.
+        graph_dropped: Chance that a link of a `noisy` graph is not shown.
+        shuffle: Whether every student has the activities in another order. Without it a
+            fixed curriculum has skill k in slot k.
+        forget_others: Whether `forgetting` also acts, at each exercise, on all skills
+            that are not practised.
+        lesson: Exercises per lesson; None for a single lesson without end.
+        pause: Days between two lessons.
+        exam_pause: Days between the last exercise and the exam, where there are
+            lessons.
+        dropout: Factor on the chance that a student leaves after an exercise; 1 for
+            what fits real students, 0 for students who stay.
+        representations: Ways to present a skill. A handicapped student does not grasp
+            one of them: answers to it are guesses, and it teaches nothing.
+        probe: Whether the tutor can also test without teaching.
         particles: Hypotheses of `belief="graph"`.
 
     Raises:
         ValueError: If a setting is not allowed, or no student can meet the settings.
     """
+
+    population_names = tuple(populations.POPULATIONS)
 
     def __init__(
         self,
@@ -153,7 +176,7 @@ class Tutor(World):
         goals: int | None = None,
         distractors: int = 4,
         gating: Literal["hard", "soft", "additive"] | None = None,
-        forgetting: float = 0.0,
+        forgetting: float | None = None,
         graph_shown: Literal["true", "none", "noisy"] = "true",
         reward: Literal["exam", "gain", "mastery"] = "exam",
         belief: bool | Literal["graph"] = True,
@@ -162,6 +185,14 @@ class Tutor(World):
         min_unknown: int | None = None,
         graph_noise: float = 0.2,
         graph_dropped: float = 0.0,
+        shuffle: bool = True,
+        forget_others: bool = False,
+        lesson: int | None = None,
+        pause: float = 2.0,
+        exam_pause: float = 7.0,
+        dropout: float = 0.0,
+        representations: int = 1,
+        probe: bool = False,
         particles: int = 16,
     ) -> None:
         self.curriculum = curricula.parse(curriculum)
@@ -173,9 +204,19 @@ class Tutor(World):
             goals = named or 2
         if min_unknown is None:
             min_unknown = min(6, max(1, self.curriculum.smallest_exam // 2))
-        people = populations.parse(population).with_prior(
-            None if prior is None else real("prior", prior, 0.0, 1.0)
+        people = Mixture.of(populations.parse(population)).changed(
+            None if prior is None else real("prior", prior, 0.0, 1.0),
+            None if forgetting is None else real("forgetting", forgetting, 0.0, 1.0),
         )
+        self.groups = people.names
+        graph = GRAPHS[choice("graph_shown", graph_shown, GRAPHS)]
+        representations = whole("representations", representations, 1, 8)
+        days = lesson is not None
+        names = record.feature_names(
+            graph, self.curriculum.max_parents, days, representations
+        )
+        infer = isinstance(belief, str) and bool(choice("belief", belief, ["graph"]))
+        names += INFERRED * infer
         self.params = st.Params(
             skills=skills,
             activities=activities,
@@ -184,65 +225,77 @@ class Tutor(World):
             min_unknown=whole("min_unknown", min_unknown, 0, skills),
             redraws=REDRAWS,
             students=0 if students is None else whole("students", students, 1, 2**62),
+            shuffle=flag("shuffle", shuffle),
             kind=st.LAYERED if self.curriculum.parents is None else st.FIXED,
             gating=_gating(gating, self.curriculum),
             leak=real("leak", leak, 0.0, 1.0),
-            forgetting=real("forgetting", forgetting, 0.0, 1.0),
+            forget_others=flag("forget_others", forget_others),
             learn_first=self.curriculum.learn_first,
-            graph=GRAPHS[choice("graph_shown", graph_shown, GRAPHS)],
+            graph=graph,
             graph_noise=real("graph_noise", graph_noise, 0.0, 1.0),
             graph_dropped=real("graph_dropped", graph_dropped, 0.0, 1.0),
-            prior_logit=_logit(people.prior),
-            ability_sd=people.ability_sd,
-            ability_on_learn=people.ability_on_learn,
-            ability_on_answers=people.ability_on_answers,
+            lesson=0 if lesson is None else whole("lesson", lesson, 1, 1_000_000),
+            pause=real("pause", pause, 0.0, 1e4),
+            exam_pause=real("exam_pause", exam_pause, 0.0, 1e4),
+            dropout=real("dropout", dropout, 0.0, 1e6),
+            representations=representations,
+            days_column=names.index("days") if days else -1,
+            shown_column=names.index("success_as_1") if representations > 1 else -1,
             parents=self.curriculum.parent_table(),
             learn=np.array(self.curriculum.learn or (), dtype=np.float32),
             boost=np.array(self.curriculum.boost, dtype=np.float32),
             exam=np.array(self.curriculum.goals, dtype=np.int64),
-            table=np.log(people.table / (1 - people.table)),
-            jitter=np.array(people.jitter_sd),
-            clips=np.array(people.clips),
+            **people.arrays(),
+        )
+        self._sizes = st.Sizes(
+            activities=activities,
+            parents=self.curriculum.max_parents,
+            features=len(names),
+            levels=LEVELS * people.graded,
+            traits=TRAITS * people.graded,
+            handicaps=representations > 1,
+            days=days,
+            budget=self.budget,
+            particles=whole("particles", particles, 1, 4096) * infer,
         )
         self._reward = REWARDS[choice("reward", reward, REWARDS)]
-        names = record.feature_names(self.params.graph, self.curriculum.max_parents)
-        self._model: Model | None = None
-        if isinstance(belief, str):
-            choice("belief", belief, ["graph"])
-            self._model = expect(self.params, whole("particles", particles, 1, 4096))
-            names += graph_belief.FEATURES
-        else:
-            belief = flag("belief", belief)
-        self._feature_count = len(names)
+        belief = infer or flag("belief", belief)
         columns = [
             c for c, name in enumerate(names) if belief or name not in record.BELIEFS
         ]
         self._columns = np.array(columns, dtype=np.int64)
-        self.layout = ActivityLayout(activities, tuple(names[c] for c in columns))
-        high = max(1.0, math.log1p(min(self.budget, 1024)) / 2) + 1e-6
-        self.observation_space = Box(-1.0, high, (self.layout.size,), np.float32)
-        self.action_space = Discrete(activities)
+        shown = tuple(names[c] for c in columns)
+        self.layout = ActivityLayout(activities, shown, self.budget)
+        high = max(1.0, math.log1p(min(self.budget, 1024)) / 2)
+        if days:
+            lessons = self.budget // self.params.lesson
+            total = lessons * self.params.pause + self.params.exam_pause
+            high = max(high, record.DAYS_SCALE * math.log1p(total))
+        self.observation_space = Box(-1.0, high + 1e-6, (self.layout.size,), np.float32)
+        self.modes = representations * (2 if flag("probe", probe) else 1)
+        self.action_space = Discrete(activities * self.modes)
         lowest = {"exam": 0.0, "gain": -float(skills), "mastery": -1.0}[reward]
-        self.reward_range = (lowest if self.params.forgetting > 0 else 0.0, 1.0)
+        self.reward_range = (lowest if self._can_forget() else 0.0, 1.0)
         self.coverage_shape = (activities, skills + 1)
-        self._try_students()
+        trial = self._try_students()
+        student = average_student(trial, self.params)
+        self.layout = replace(self.layout, student=student)
+        self._inference = Inference(trial, self.params, self._sizes, self.modes)
 
-    def _try_students(self) -> None:
+    def _can_forget(self) -> bool:
+        memory = np.isin(self.params.model, (st.HLR, st.FSRS, st.PFA))
+        return bool((self.params.forgetting > 0).any() or memory.any())
+
+    def _try_students(self) -> st.State:
         trial = self.allocate(TRIAL_LANES)
         trial.rng[:] = np.arange(TRIAL_LANES, dtype=np.uint64)
         few = self.params._replace(redraws=TRIAL_REDRAWS)
         self._enrol(trial, np.arange(TRIAL_LANES), few)
+        return trial
 
     def allocate(self, lanes: int) -> st.State:
         """Return an empty state of so many lanes."""
-        return st.allocate(
-            lanes,
-            self.params.activities,
-            self.curriculum.max_parents,
-            self._feature_count,
-            self.budget,
-            0 if self._model is None else self._model.particles,
-        )
+        return st.allocate(lanes, self._sizes)
 
     def reset(self, state: st.State, lanes: np.ndarray) -> None:
         """Draw new students into these lanes.
@@ -251,15 +304,12 @@ class Tutor(World):
             ValueError: If no student meets the settings.
         """
         self._enrol(state, lanes, self.params)
+        self._inference.begin(state, lanes)
 
     def _enrol(self, state: st.State, lanes: np.ndarray, params: st.Params) -> None:
         slots = np.empty(params.activities, dtype=np.int64)
         needed = np.empty((1, state.needed.shape[1]), dtype=np.uint64)
-        failed = reset_lanes(lanes, state, params, slots, needed) >= 0
-        if self._model is not None and not failed:
-            belief = graph_belief.of_state(state)
-            failed = graph_belief.begin_lanes(lanes, belief, self._model) >= 0
-        if failed:
+        if reset_lanes(lanes, state, params, slots, needed) >= 0:
             raise ValueError(
                 f"no student with {params.min_unknown} unknown skills among those "
                 f"needed for {params.goals} goals was found in {params.redraws:,} "
@@ -270,21 +320,10 @@ class Tutor(World):
         self, state: st.State, actions: np.ndarray, out: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give one exercise in every lane; return rewards and terminated, `(n,)`."""
-        rewards = np.empty(len(actions))
-        terminated = np.empty(len(actions), dtype=np.bool_)
-        step_all(
-            actions,
-            state,
-            self.params,
-            self._reward,
-            self._columns,
-            rewards,
-            terminated,
-            out,
-        )
-        if self._model is not None:
-            belief = graph_belief.of_state(state)
-            graph_belief.follow_all(actions, state.outcome, belief, self._model, out)
+        rewards, terminated = np.empty(len(actions)), np.empty(len(actions), np.bool_)
+        given = (actions, state, self.params, self._reward, self._columns)
+        step_all(*given, rewards, terminated, out)
+        self._inference.follow(state, out)
         return rewards, terminated
 
     def observe(self, state: st.State, lanes: np.ndarray, out: np.ndarray) -> None:
@@ -293,54 +332,56 @@ class Tutor(World):
 
     def step_info(self, state: st.State) -> dict[str, Any]:
         """Report the last exercise; see the class for the keys."""
-        return {
+        info: dict[str, Any] = {
             "activity": state.activity.copy(),
             "outcome": state.outcome.copy(),
             "belief_before": state.belief_before.copy(),
             **self._record_info(state, slice(None)),
-            "truth": {"mastery": st.unpack(state.mastery, self.params.activities)},
         }
+        if self.modes > 1:
+            info["representation"] = state.representation.copy()
+            info["probe"] = state.probe.copy()
+        info["truth"] = self._truth_info(state, np.arange(len(state.rng)))
+        return info
+
+    def _truth_info(self, state: st.State, lanes: np.ndarray) -> dict[str, Any]:
+        truth = {"mastery": unpack(state.mastery[lanes], self.params.activities)}
+        if self._sizes.levels:
+            found = np.empty((len(lanes), self.params.activities), np.float32)
+            strengths(lanes, state, found)
+            truth["strength"] = found
+        if self.params.dropout > 0:
+            truth["motivation"] = state.motivation[lanes]
+        return truth
 
     def reset_info(self, state: st.State, lanes: np.ndarray) -> dict[str, Any]:
         """Report new students; see the class for the keys."""
-        sets = {"mastery", "needed", "goal", "distractor"}
-        truth = {
-            name: st.unpack(getattr(state, name)[lanes], self.params.activities)
-            for name in sorted(sets)
-        }
-        for name in (*PARAMETER_ROWS, "parents"):
+        truth = self._truth_info(state, lanes)
+        for name in ("needed", "goal", "distractor"):
+            truth[name] = unpack(getattr(state, name)[lanes], self.params.activities)
+        for name in PARAMETER_ROWS:
             truth[name] = getattr(state, name)[lanes]
         return {**self._record_info(state, lanes), "truth": truth}
 
     def _record_info(self, state: st.State, lanes: Any) -> dict[str, np.ndarray]:
         features = state.features[lanes]
         shown = self.params.graph != st.NONE
-        column = record.JOINT if shown else record.BELIEF
-        if self._model is not None:
-            column = self._feature_count - len(graph_belief.FEATURES)
         info = {
-            "belief": features[..., column].copy(),
+            "belief": features[..., record.JOINT if shown else record.BELIEF].copy(),
             "goal": features[..., record.GOAL] > 0,
         }
-        if self._model is not None:
-            info["needed"] = features[..., column + graph_belief.NEEDED].copy()
-        elif shown:
+        if shown:
             info["needed"] = features[..., record.NEEDED] > 0
-        return info
+        return info | self._inference.info(features)
 
     def coverage(self, state: st.State) -> np.ndarray:
         """Return the cell (last activity, skills known) of each lane, flat index."""
-        level = st.unpack(state.mastery, self.params.activities).sum(1)
+        level = unpack(state.mastery, self.params.activities).sum(1)
         return np.maximum(state.activity, 0) * self.coverage_shape[1] + level
 
     def render(self, state: st.State, lane: int) -> np.ndarray:
         """Draw the skill graph of one lane, coloured by what the student knows."""
         return draw_student(state, lane, self.params)
-
-
-def _logit(p: float) -> float:
-    with np.errstate(divide="ignore"):
-        return float(np.log(p) - np.log1p(-p))
 
 
 def _gating(gating: str | None, curriculum: curricula.Curriculum) -> int:

@@ -1,0 +1,240 @@
+"""Rule tutors for one student, slow, from their formulas and the whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import exp, sqrt
+
+W = [0.212, 1.2931, 2.3065, 8.2956, 6.4133, 0.8334, 3.0194, 0.001, 1.8722, 0.1666]
+W += [0.796, 1.4835, 0.0614, 0.2629, 1.6483, 0.6014, 1.8729, 0.5425, 0.0912, 0.0658]
+W += [0.1542]
+
+
+@dataclass
+class Pupil:
+    """One student's graph, the time now, and the history of (skill, right, time)."""
+
+    parents: list[list[int]]
+    needed: list[bool]
+    days: bool = False
+    now: float = 0.0
+    past: list[tuple[int, bool, float]] = field(default_factory=list)
+
+    def answer(self, skill: int, right: bool) -> None:
+        self.past.append((skill, right, self.now))
+
+    def answers(self, skill: int, until: int | None = None) -> list[bool]:
+        return [right for k, right, _ in self.past[:until] if k == skill]
+
+    def depth(self, skill: int) -> int:
+        return max((1 + self.depth(p) for p in self.parents[skill]), default=0)
+
+    def order(self) -> list[int]:
+        skills = range(len(self.parents))
+        return sorted(skills, key=lambda k: (self.depth(k), k))
+
+    def course(self) -> list[int]:
+        return [k for k in self.order() if self.needed[k]]
+
+    def since(self, skill: int) -> float:
+        """Days, or exercises in between, since the last exercise of a skill."""
+        last = max(i for i, (k, _, _) in enumerate(self.past) if k == skill)
+        return self.now - self.past[last][2] if self.days else len(self.past) - 1 - last
+
+
+def syllabus(pupil: Pupil, exercises: int | None, budget: int) -> int:
+    course, t = pupil.course(), len(pupil.past)
+    place = t * len(course) // budget if exercises is None else t // exercises
+    return course[place % len(course)]
+
+
+def leitner(pupil: Pupil, boxes: int) -> int:
+    due, late = [], []
+    for k in sorted(pupil.course()):
+        if not pupil.answers(k):
+            continue
+        box = 0
+        for right in pupil.answers(k):
+            box = min(box + 1, boxes - 1) if right else 0
+        if pupil.days:
+            interval = [0, *(2**b for b in range(boxes))][box]
+        else:
+            interval = 2**box - 1
+        over = pupil.since(k) - interval
+        late.append((-over, k))
+        if over >= 0:
+            due.append((box, -over, k))
+    if due:
+        return min(due)[-1]
+    fresh = [k for k in pupil.course() if not pupil.answers(k)]
+    return fresh[0] if fresh else min(late)[-1]
+
+
+def fsrs(answers: list[tuple[bool, float]], since: float) -> float:
+    """Recall some days after answers, each with the days before it: FSRS-6."""
+
+    def left(s: float, days: float) -> float:
+        return (1 + (0.9 ** (-1 / W[20]) - 1) * days / s) ** -W[20]
+
+    s = d = 0.0
+    for i, (right, gap) in enumerate(answers):
+        grade = 3 if right else 1
+        if i == 0:
+            s, d = W[grade - 1], W[4] - exp(W[5] * (grade - 1)) + 1
+        else:
+            lost = 1 - left(s, gap)
+            if gap < 1:
+                change = exp(W[17] * (grade - 3 + W[18])) * s ** -W[19]
+                s *= max(change, 1) if right else change
+            elif right:
+                gain = exp(W[8]) * (11 - d) * s ** -W[9] * (exp(W[10] * lost) - 1)
+                s *= 1 + gain
+            else:
+                after = W[11] * d ** -W[12] * ((s + 1) ** W[13] - 1) * exp(W[14] * lost)
+                s = min(after, s / exp(W[17] * W[18]))
+            d0 = W[4] - exp(W[5] * 3) + 1
+            d = W[7] * d0 + (1 - W[7]) * (d - W[6] * (grade - 3) * (10 - d) / 9)
+        s, d = max(s, 0.001), min(max(d, 1), 10)
+    return left(s, since)
+
+
+def hlr(answers: list[tuple[bool, float]], since: float) -> float:
+    right = sum(r for r, _ in answers)
+    half = 2 ** (sqrt(1 + right) - sqrt(1 + len(answers) - right))
+    return 2 ** (-since / min(max(half, 15 / 1440), 274))
+
+
+def recall_threshold(
+    pupil: Pupil, model: str, threshold: float, n: int, pace: float
+) -> int:
+    low, new, rest = [], [], []
+    for k in pupil.course():
+        times = [i for i, (skill, _, _) in enumerate(pupil.past) if skill == k]
+        answers = pupil.answers(k)
+        runs = [answers[i - n + 1 : i + 1] for i in range(n - 1, len(answers))]
+        full = [all(run) for run in runs]
+        if not any(full):
+            new.append(k)
+            continue
+        start = full.index(True) + n - 1
+        if pupil.days:
+            clock = [pupil.past[i][2] for i in times]
+            gaps = [0.0, *(b - a for a, b in pairwise(clock))]
+            since = pupil.since(k)
+        else:  # exercises in between
+            gaps = [0.0, *((b - a - 1) / pace for a, b in pairwise(times))]
+            since = pupil.since(k) / pace
+        known = list(zip(answers, gaps, strict=True))[start:]
+        recall = (fsrs if model == "fsrs" else hlr)(known, since)
+        rest.append((recall, k))
+        if recall < threshold:
+            low.append((-recall, k))
+    if low:
+        return min(low)[-1]
+    return new[0] if new else min(rest)[-1]
+
+
+def drawn(weights: dict[int, float], u: float) -> int:
+    """Draw a key by a uniform number, slots in their order."""
+    total, so_far = sum(weights.values()), 0.0
+    for k in sorted(weights):
+        so_far += weights[k]
+        if so_far > u * total:
+            return k
+    raise AssertionError("no weight")
+
+
+def share(answers: Sequence[bool]) -> float:
+    return sum(answers) / len(answers)
+
+
+def zpdes_dag(
+    pupil: Pupil, u: float, h: int, mastery: float, forget: float | None, stall: bool
+) -> int:
+    entered: set[int] = set()
+    stalled: set[int] = set()
+    skills = range(len(pupil.parents))
+    zone: list[int] = []
+    for t in range(len(pupil.past) + 1):  # what entered stays: walk through the past
+        past = {k: pupil.answers(k, t) for k in skills}
+        done = {
+            k
+            for k in skills
+            if len(past[k]) >= 2 * h and share(past[k][-2 * h :]) >= mastery
+        }
+        entered |= {k for k in skills if set(pupil.parents[k]) <= done}
+        zone = [k for k in skills if pupil.needed[k] and k in entered - done]
+        if stall and zone:
+            hopeless = [
+                len(past[k]) >= 4 * h and share(past[k][-2 * h :]) <= 0.35 for k in zone
+            ]
+            untried = [k for k in pupil.course() if k not in entered and not past[k]]
+            if all(hopeless) and untried:
+                entered.add(untried[0])
+                stalled.add(untried[0])
+                if untried[0] not in done:
+                    zone.append(untried[0])
+    if not zone:
+        chosen = drawn({k: 1.0 for k in skills if pupil.needed[k]}, u)
+    else:
+        weight = {}
+        for k in zone:
+            past_k, paid = pupil.answers(k), []
+            for m in range(2 * h, len(past_k) + 1):
+                paid.append(share(past_k[m - h : m]) - share(past_k[m - 2 * h : m - h]))
+            weight[k] = 2.0 if pupil.parents[k] and k not in stalled else 0.5
+            if paid:
+                weight[k] = max(sum(paid) / len(paid), 0.001)
+        total = sum(weight.values())
+        chosen = drawn(
+            {k: 0.9 * w / total + 0.1 / len(zone) for k, w in weight.items()}, u
+        )
+    if forget is None:
+        return chosen
+    weak = []
+    for p in pupil.parents[chosen]:
+        if pupil.days:
+            ages = [pupil.now - t for k, _, t in pupil.past if k == p]
+        else:
+            ages = [len(pupil.past) - i for i, x in enumerate(pupil.past) if x[0] == p]
+        if ages:
+            kept = [exp(-age / (i + 1)) for i, age in enumerate(ages)]
+            weak.append((sum(kept) / len(kept), p))
+    return min(weak)[1] if weak and min(weak)[0] < exp(-forget) else chosen
+
+
+def riarit(pupil: Pupil, u: float, parent: float, leave: float) -> int:
+    skills = range(len(pupil.parents))
+    level, weight = [0.0] * len(skills), [0.0] * len(skills)
+    course = [k for k in skills if pupil.needed[k]]
+    zone: list[int] = []
+    for t in range(len(pupil.past) + 1):
+        if t > 0:
+            a, right, _ = pupil.past[t - 1]
+            total = 0.0
+            for k in [a, *pupil.parents[a]]:
+                off = (1.0 if k == a else parent) - level[k]
+                if (off > 0) == right and off != 0:
+                    level[k] += 0.6 * off
+                    total += off if k in course else 0.0
+            reward = max(0.0, total / len(course))
+            weight[a] = 0.2 * weight[a] + 0.8 * reward
+        before = zone
+        zone = [
+            k
+            for k in course
+            if level[k] <= leave
+            and all(level[p] >= parent - 1e-9 for p in pupil.parents[k])
+        ]
+        stayed = [weight[k] for k in zone if k in before]
+        for k in zone:
+            if k not in before:
+                weight[k] = max(stayed) if stayed and max(stayed) > 0 else 0.05
+        if len(zone) == 1:
+            weight[zone[0]] = 0.05
+    if not zone:
+        return drawn({k: 1.0 for k in course}, u)
+    tenth = sum(weight[k] for k in zone) / 10
+    return drawn({k: weight[k] + tenth for k in zone}, u)
