@@ -19,8 +19,9 @@ from stable_baselines3.common.buffers import (
 )
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.preprocessing import is_image_space
-from stable_baselines3.common.vec_env import VecEnv, VecMonitor
+from stable_baselines3.common.vec_env import VecEnv, VecMonitor, VecNormalize
 
+from curiosity_rl.adapters.gradients import refuse_bad_gradients
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.replay import RelabelledReplay, relabelled
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
@@ -72,6 +73,7 @@ def make_model(
         seed=lane_seeds(config.seed, "training", config.n_envs),
         stagger=stagger,
         stagger_seed=stream_seed(config.seed, "stagger"),
+        refuse_nan=True,
     )
     venv: VecEnv = VecMonitor(adapter)
     reward = None if config.intrinsic == "none" else make_bonus(config)
@@ -100,6 +102,9 @@ def make_model(
             settings |= _relabelled(venv, settings, {"intrinsic": reward, **given})
         else:
             venv = IntrinsicVecEnv(venv, reward, **given)
+    if config.normalize:
+        with as_sentence(f"normalize on {config.env}"):
+            venv = VecNormalize(venv, gamma=settings.get("gamma", 0.99))
     policy_kwargs = _policy_kwargs(config, lanes)
     with as_sentence(f"{config.algo} on {config.env}"):
         model = algorithm(
@@ -114,6 +119,7 @@ def make_model(
         buffer = model.replay_buffer
         if isinstance(buffer, RelabelledReplay):
             buffer.report_from(adapter)
+    refuse_bad_gradients(model)
     return model, reward
 
 

@@ -5,21 +5,19 @@ Only what `--help` needs is imported here; torch comes in when there is work to 
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import difflib
-import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser
 
 from curiosity_rl.agents.config import ExperimentConfig, merge, read_config
+from curiosity_rl.agents.endings import INTERRUPTED, RunEnded
+from curiosity_rl.agents.flags import parse
 
 WRONG_INPUT = 2
-INTERRUPTED = 130
 LEAST = 10
 """No skill can be calibrated on fewer students or answers."""
 _SHORT = {"n_timesteps": "-n", "log_folder": "-f"}
@@ -105,24 +103,33 @@ def calibrate_main(args: Sequence[str] | None = None) -> int:
 
 
 def _train(args: Sequence[str]) -> None:
-    given = vars(_parse(_train_parser(), args))
-    file = given.pop("config", None)
-    settings = given if file is None else merge(read_config(Path(file)), given)
-    config = ExperimentConfig.load(**settings)
-    from curiosity_rl.agents.experiment import prepare, run
+    given = vars(parse(_train_parser(), args))
+    if "resume" in given:
+        stopped = _reopen(given)
+        experiment, folder, state = stopped.experiment, stopped.folder, stopped.state
+        config, what = experiment.config, "resuming"
+        for note in stopped.notes:
+            print(f"{folder.path}: {note}")
+    else:
+        file = given.pop("config", None)
+        settings = given if file is None else merge(read_config(Path(file)), given)
+        config, what, state = ExperimentConfig.load(**settings), "training", None
+        from curiosity_rl.agents.experiment import prepare
+        from curiosity_rl.agents.runs import begin
+
+        experiment = prepare(config)
+        folder = begin(config)
+    from curiosity_rl.agents.endings import told
+    from curiosity_rl.agents.experiment import finish
     from curiosity_rl.agents.tables import print_table
 
-    experiment = prepare(config)
     print(
-        f"training {config.algo} on {config.env}, bonus {config.intrinsic}, "
+        f"{what} {config.algo} on {config.env}, bonus {config.intrinsic}, "
         f"{config.n_timesteps:,} steps, seed {config.seed}",
         flush=True,
     )
-    try:
-        result = run(experiment)
-    except ValueError as error:
-        # The settings were right: this is a defect, so let it be seen as one.
-        raise RuntimeError(f"training failed: {error}") from error
+    with told(folder):
+        result = finish(experiment, folder, state)
     if config.progress:
         print_table(result.rows, _title(config, result.rows), experiment.label)
     speed = result.timing["steps_per_second"]
@@ -136,8 +143,21 @@ def _train(args: Sequence[str]) -> None:
     print(f"dashboard: tensorboard --logdir {config.log_folder}")
 
 
+def _reopen(given: dict[str, Any]) -> Any:
+    """Open the run that `--resume` names."""
+    run, progress = str(given.pop("resume")), given.pop("progress", None)
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(
+            f"--resume goes on with the settings of the run; leave out {flags}"
+        )
+    from curiosity_rl.agents.resuming import reopen
+
+    return reopen(run, progress)
+
+
 def _evaluate(args: Sequence[str]) -> None:
-    given = vars(_parse(_evaluate_parser(), args, defaults=True))
+    given = vars(parse(_evaluate_parser(), args, defaults=True))
     name, n = str(given["run"]), given["n"]
     if str(given["students"] or "").strip().isdecimal():
         raise ValueError(
@@ -197,7 +217,7 @@ def _evaluate(args: Sequence[str]) -> None:
 
 
 def _calibrate(args: Sequence[str]) -> None:
-    given = vars(_parse(_calibrate_parser(), args, defaults=True))
+    given = vars(parse(_calibrate_parser(), args, defaults=True))
     out = Path(given["out"])
     if out.suffix not in (".yaml", ".yml"):
         raise ValueError(f"--out is {given['out']!r}; its name must end in .yaml")
@@ -244,6 +264,9 @@ def _train_parser() -> ArgumentParser:
         prog="train", description=_TRAIN, exit_on_error=False, allow_abbrev=False
     )
     parser.add_argument("--config", type=str, help="YAML file of settings")
+    parser.add_argument(
+        "--resume", type=str, help="folder of a stopped run: go on with it"
+    )
     hints = get_type_hints(ExperimentConfig)
     for item in dataclasses.fields(ExperimentConfig):
         flags = [f"--{item.name.replace('_', '-')}"]
@@ -326,48 +349,6 @@ def _calibrate_parser() -> ArgumentParser:
     return parser
 
 
-def _parse(
-    parser: ArgumentParser, args: Sequence[str], defaults: bool = False
-) -> Namespace:
-    """Parse; without `defaults` return only what was given.
-
-    Raises:
-        ValueError: With one sentence about the first wrong argument.
-    """
-    plain = [re.sub(r"^--[\w-]+", lambda m: m[0].replace("_", "-"), a) for a in args]
-    try:
-        return parser.parse_args(plain, defaults=defaults)
-    except argparse.ArgumentError as error:
-        raise ValueError(_sentence(parser, str(error))) from error
-
-
-def _sentence(parser: ArgumentParser, message: str) -> str:
-    text = " ".join(message.split())
-    found = re.match(
-        r"Parser key \"([\w.]+)\": Expected a (.+?)\. Got value: (.*)", text
-    )
-    if not found:  # one of several kinds
-        found = re.match(
-            r"Parser key \"([\w.]+)\": Does not validate against any .*?Expected a "
-            r"<class '(\w+)'>.*Given value: (.*)",
-            text,
-        )
-    if found:
-        kinds = {"int": "a whole number", "float": "a number", "bool": "true or false"}
-        kinds["dict"] = "a mapping"
-        kind = re.search("int|float|bool|dict", found[2])
-        what = kinds[kind[0]] if kind else found[2]
-        flag = found[1].replace("_", "-")
-        return f"--{flag} is {found[3]!r}; it must be {what}"
-    unknown = re.match(r"unrecognized arguments: (\S+)", text, re.IGNORECASE)
-    if unknown:
-        flags = [f for action in parser._actions for f in action.option_strings]
-        near = difflib.get_close_matches(unknown[1].split("=")[0], flags, n=3)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
-        return f"unknown argument {unknown[1]!r}: {hint}--help lists all"
-    return text
-
-
 def _guarded(
     command: Callable[[Sequence[str]], None], args: Sequence[str] | None
 ) -> int:
@@ -378,12 +359,15 @@ def _guarded(
         return _refuse(" ".join(str(error).split()))
     except SystemExit as stop:  # --help
         return int(stop.code or 0)
+    except RunEnded as end:
+        print(end, file=sys.stderr)
+        return end.exit_code
     except KeyboardInterrupt:
-        print(
-            "stopped; a run that had begun keeps what it learnt as a checkpoint",
-            file=sys.stderr,
-        )
+        print("stopped", file=sys.stderr)
         return INTERRUPTED
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        return _refuse(f"{where}{error.strerror or error}")
     return 0
 
 

@@ -26,6 +26,7 @@ GRAPH_TUTORS: dict[str, str] = {
     "parent inference": "parent-inference",
     "ZPDES": "zpdes",
     "fixed syllabus": "syllabus",
+    "graph inference": "graph-inference",
     "omniscient": "omniscient",
 }
 """Rules to compare with where the graph is shown: label -> tutor."""
@@ -34,6 +35,7 @@ BLIND_TUTORS: dict[str, str] = {
     "rotate": "rotate",
     "stay": "stay",
     "ZPDES, blind": "zpdes-blind",
+    "graph inference": "graph-inference",
     "3-in-a-row, wrong order": "wrong-order",
     "omniscient": "omniscient",
 }
@@ -298,8 +300,11 @@ def _agent(model: BaseAlgorithm) -> Agent:
         th.manual_seed(stream_seed(0, "tutor"))
         stream = [th.get_rng_state()]
     memory: list[Any] = [None]  # of a recurrent policy
+    scaler = model.get_vec_normalize_env()
 
     def act(obs: Any, starts: np.ndarray) -> np.ndarray:
+        if scaler is not None:
+            obs = scaler.normalize_obs(obs)
         with th.random.fork_rng(devices=[]):
             th.set_rng_state(stream[0])
             turn[0] = 0 if starts.all() else turn[0] + 1

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,25 +13,25 @@ import numpy as np
 import torch as th
 from gymnasium.vector import VectorEnv
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import VecEnv, unwrap_vec_wrapper
+from stable_baselines3.common.vec_env import VecEnv
 
+from curiosity_rl.adapters.algorithm_state import load_weights
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
+from curiosity_rl.adapters.randomness import kept_noise
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.building import as_sentence, make_bonus, make_model
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.evaluation import Row, TutorRow, as_data, evaluate
 from curiosity_rl.agents.runs import (
     RunFolder,
+    begin,
     check_writable,
-    create_run,
     folder_name,
 )
+from curiosity_rl.agents.training import learn
 from curiosity_rl.agents.worlds import make_lanes
-from curiosity_rl.checkpoint import load_model_state, model_state, weights_sha256
+from curiosity_rl.checkpoint import weights_sha256
 from curiosity_rl.protocols import IntrinsicReward
-from curiosity_rl.tracking.callback import Every, ProgressCallback, TrackingCallback
 from curiosity_rl.tracking.progress import Progress
 
 __all__ = [
@@ -81,26 +80,9 @@ class Experiment:
         bonus = self.config.intrinsic
         return f"trained, {'no bonus' if bonus == 'none' else bonus}"
 
-    def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds."""
-        return {
-            "config": dataclasses.asdict(self.config),
-            "model": model_state(self.model),
-            "reward": None if self._payer is None else self._payer.state_dict(),
-        }
-
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take over weights and bonus of a checkpoint of the same configuration."""
-        load_model_state(self.model, state["model"])
-        if self._payer is not None and state["reward"] is not None:
-            self._payer.load_state_dict(state["reward"])
-
-    @property
-    def _payer(self) -> Any:
-        """Whose state a checkpoint holds: the door that pays, or the reward alone."""
-        venv = self.model.env
-        door = None if venv is None else unwrap_vec_wrapper(venv, IntrinsicVecEnv)
-        return self.reward if door is None else door
+        """Take over what was learnt, of a checkpoint of the same configuration."""
+        load_weights(self.model, state["model"])
 
     def evaluate(
         self, episodes: int, baselines: bool = True, show: bool = False
@@ -168,67 +150,57 @@ def run(experiment: Experiment, baselines: bool = True) -> Result:
         experiment: What to train.
         baselines: Evaluate what to compare with too.
     """
+    return finish(experiment, begin(experiment.config), baselines=baselines)
+
+
+def finish(
+    experiment: Experiment,
+    folder: RunFolder,
+    before: Mapping[str, Any] | None = None,
+    baselines: bool = True,
+) -> Result:
+    """Train to the end of the plan, evaluate and keep the result.
+
+    Args:
+        experiment: What to train.
+        folder: The run's folder.
+        before: The checkpoint that the experiment goes on from; None begins anew.
+        baselines: Evaluate what to compare with too.
+
+    Raises:
+        Stopped: If the run was asked to stop while it learnt; it is saved then.
+    """
     config, model = experiment.config, experiment.model
-    folder = create_run(config.log_folder, config.env, config.name)
-    folder.write_config(config)
-    start = time.monotonic()
-    with torch_threads(config.num_threads):
-        _learn(experiment, folder)
-    learnt = time.monotonic()
-    rows = experiment.evaluate(config.eval_students, baselines, config.progress)
-    end = time.monotonic()
-    data = {
-        "env": config.env,
-        "env_kwargs": config.env_kwargs,
-        "algo": config.algo,
-        "intrinsic": config.intrinsic,
-        "coef": config.coef,
-        "seed": config.seed,
-        "steps": model.num_timesteps,
-        "weights_sha256": weights_sha256(model),
-        "evaluation": as_data(rows),
-    }
-    timing = {
-        "training_seconds": learnt - start,
-        "evaluation_seconds": end - learnt,
-        "steps_per_second": model.num_timesteps / (learnt - start),
-    }
-    folder.write_result(data, timing)
-    return Result(config, folder, rows, model, data, timing)
-
-
-def _learn(experiment: Experiment, folder: RunFolder) -> None:
-    """Train, with logs and checkpoints; a run that is stopped keeps its last state."""
-    config, model = experiment.config, experiment.model
-
-    def save(steps: int) -> None:
-        folder.save_checkpoint(steps, experiment.state())
 
     def test(steps: int) -> None:
-        row = experiment.evaluate(config.eval_students, baselines=False)[0]
+        with kept_noise(model):
+            row = experiment.evaluate(config.eval_students, baselines=False)[0]
         name = "pass_rate" if isinstance(row, TutorRow) else "mean_return"
         model.logger.record(f"eval/{name}", getattr(row, name))
 
-    tracking = TrackingCallback()
-    callbacks: list[BaseCallback] = [tracking]
-    progress = ProgressCallback(config.n_timesteps, tracking)
-    if config.progress:
-        callbacks.append(progress)
-    if config.save_freq:
-        callbacks.append(Every(config.save_freq, save))
-    if config.eval_freq:
-        callbacks.append(Every(config.eval_freq, test))
-    model.set_logger(configure(str(folder.path), ["csv", "tensorboard"]))
-    try:
-        model.learn(config.n_timesteps, callback=callbacks)
-        save(model.num_timesteps)
-        model.logger.dump(model.num_timesteps)
-    except KeyboardInterrupt:
-        save(model.num_timesteps)
-        raise
-    finally:
-        progress.close()
-        model.logger.close()
+    with folder.locked(), torch_threads(config.num_threads):
+        learnt = learn(config, model, folder, test, before)
+        start = time.monotonic()
+        rows = experiment.evaluate(config.eval_students, baselines, config.progress)
+        seconds = time.monotonic() - start
+        data = {
+            "env": config.env,
+            "env_kwargs": config.env_kwargs,
+            "algo": config.algo,
+            "intrinsic": config.intrinsic,
+            "coef": config.coef,
+            "seed": config.seed,
+            "steps": model.num_timesteps,
+            "weights_sha256": weights_sha256(model),
+            "evaluation": as_data(rows),
+        }
+        timing = {
+            "training_seconds": learnt,
+            "evaluation_seconds": seconds,
+            "steps_per_second": model.num_timesteps / learnt,
+        }
+        folder.write_result(data, timing)
+    return Result(config, folder, rows, model, data, timing)
 
 
 @contextmanager

@@ -14,9 +14,9 @@ from curiosity_rl.protocols import ActivityLayout
 
 Insight = Literal["none", "odds", "gates"]
 PARENT = "parent_"
-KNOWLEDGE = ("joint_belief", "belief", "success_fast")
+KNOWLEDGE = ("graph_known", "joint_belief", "belief", "success_fast")
 """How well an activity's skill is known, best source first."""
-CHOSEN = ("needed", "goal")
+CHOSEN = ("graph_needed", "needed", "goal")
 """Which activities the exam rests on, best source first."""
 THRESHOLDS = (0.80, 0.90, 0.95, 0.98)
 """Beliefs at which soft gates between "unknown" and "known" stand."""
@@ -50,9 +50,7 @@ class ActivityNet(nn.Module):
         self._chosen = next((n for n in CHOSEN if n in names), None)
         self._parents = [name for name in names if name.startswith(PARENT)]
         own = [i for i, name in enumerate(names) if name not in self._parents]
-        self._second = [
-            n for n in KNOWLEDGE[1:2] if n in names and n != self._knowledge
-        ]
+        self._second = [n for n in ("belief",) if n in names and n != self._knowledge]
         self.own: th.Tensor
         self.register_buffer("own", th.tensor(own), persistent=False)
         self.centres: th.Tensor

@@ -10,12 +10,23 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from curiosity_rl import checkpoint
 from curiosity_rl.agents.config import ExperimentConfig, read_config
+
+KEPT = 2
+"""Checkpoints of a run that are kept: the newest, and one more should it break."""
+
+
+class RunLocked(ValueError):  # noqa: N818
+    """Another process is training this run."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,10 @@ class RunFolder:
         Raises:
             ValueError: If there are none or they are not allowed.
         """
-        return ExperimentConfig(**read_config(self.path / "config.yaml"))
+        settings = read_config(self.path / "config.yaml")
+        if not settings:  # a run that was killed before it began
+            raise ValueError(f"{str(self.path / 'config.yaml')!r} holds no settings")
+        return ExperimentConfig(**settings)
 
     def write_config(self, config: ExperimentConfig) -> None:
         """Keep the settings of the run."""
@@ -56,9 +70,12 @@ class RunFolder:
         write_text(self.path / "result.json", json.dumps(result, indent=1) + "\n")
 
     def save_checkpoint(self, steps: int, state: dict[str, Any]) -> Path:
-        """Write a checkpoint, if this number of steps has none yet."""
+        """Write a checkpoint, if this number of steps has none yet; keep `KEPT`."""
         path = self.checkpoints / f"step_{steps:012d}"
-        return path if path.exists() else checkpoint.save(path, state)
+        if not path.exists():
+            checkpoint.save(path, state)
+            checkpoint.keep_newest(self.checkpoints, KEPT)
+        return path
 
     def checkpoint(self, name: str | None = None) -> dict[str, Any]:
         """Load the newest checkpoint, or the one called `name`.
@@ -74,6 +91,46 @@ class RunFolder:
                 f"{self.path} has no checkpoint {name!r}; it has {', '.join(known)}"
             )
         return checkpoint.load(self.checkpoints / name)
+
+    def drop_after(self, name: str) -> None:
+        """Remove the checkpoints that are newer than the one called `name`."""
+        for path in sorted(self.checkpoints.glob("step_*")):
+            if path.name > name:
+                checkpoint.remove(path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training the same run; a kill lets go of it.
+
+        Raises:
+            RunLocked: If another process does.
+        """
+        lock = FileLock(self.path / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunLocked(
+                f"{str(self.path)!r} is being trained by another process; wait for it, "
+                "or stop it first"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def begin(config: ExperimentConfig) -> RunFolder:
+    """Make the folder of a new run, with its settings in it.
+
+    Raises:
+        ValueError: If it cannot be written.
+    """
+    folder = create_run(config.log_folder, config.env, config.name)
+    try:
+        folder.write_config(config)
+    except OSError as error:
+        raise _not_writable(config.log_folder, error) from error
+    return folder
 
 
 def create_run(log_folder: str | Path, env: str, name: str) -> RunFolder:

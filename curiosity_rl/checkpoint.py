@@ -3,17 +3,17 @@
 A checkpoint is a folder: `state.json` (structure and primitives), `tensors.safetensors`
 and `arrays.safetensors` (torch and NumPy leaves), `manifest.json` (format, size and
 sha256 of each file). It is written under a temporary name, flushed to disk and renamed,
-so a folder with its final name is complete. Loading reads JSON and safetensors only;
-nothing is unpickled.
+so a folder with its final name is complete. Loading reads JSON and safetensors only,
+of these four files and no others; nothing is unpickled.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import operator
 import os
 import shutil
+import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,10 @@ import numpy as np
 from safetensors import SafetensorError
 
 FORMAT = 1
+MOST_JSON = 2**28
+"""Bytes of `state.json` that are read, at most; a state of a run has about 2**14."""
 _FILES = ("state.json", "tensors.safetensors", "arrays.safetensors")
+_MANIFEST = "manifest.json"
 _TEMPORARY = ".partial-"
 
 
@@ -40,31 +43,37 @@ def save(path: Path, state: Mapping[str, Any]) -> Path:
             scalars, str, bytes-free primitives and None.
 
     Raises:
-        CheckpointError: If `path` exists or `state` holds anything else.
+        CheckpointError: If `path` exists, `state` holds anything else, or the disk is
+            full or not writable. Nothing is left behind then.
     """
     if path.exists():
         raise CheckpointError(f"{path} exists already; a checkpoint is never replaced")
     tensors: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     tree = _pack(state, "", tensors, arrays)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    contents = (json.dumps(tree).encode(), _tensor_bytes(tensors), _bytes(arrays))
     partial = path.with_name(f"{_TEMPORARY}{path.name}-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:
-        contents = (json.dumps(tree).encode(), _tensor_bytes(tensors), _bytes(arrays))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
         files = {}
         for name, content in zip(_FILES, contents, strict=True):
             files[name] = {"bytes": len(content), "sha256": _sha256(content)}
             _write(partial / name, content)
         manifest = {"format": FORMAT, "files": files}
-        _write(partial / "manifest.json", json.dumps(manifest, indent=1).encode())
-        _sync_folder(partial)
+        _write(partial / _MANIFEST, json.dumps(manifest, indent=1).encode())
+        sync_folder(partial)
         partial.rename(path)
-        _sync_folder(path.parent)
-    except BaseException:
+        sync_folder(path.parent)
+    except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise
+        if not isinstance(error, OSError):
+            raise
+        raise CheckpointError(
+            f"cannot write the checkpoint {path}: {error.strerror or error}; what was "
+            "saved before is untouched"
+        ) from error
     return path
 
 
@@ -72,10 +81,12 @@ def load(path: Path) -> dict[str, Any]:
     """Read the state that `save` wrote, after checking every sha256.
 
     Raises:
-        CheckpointError: If a file is missing, damaged or not of this format.
+        CheckpointError: If a file is missing, damaged, too many, no plain file or not
+            of this format.
     """
     try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
+        sizes = _members(path)
+        manifest = json.loads(_read(path / _MANIFEST, sizes[_MANIFEST]))
         if manifest["format"] != FORMAT:
             raise CheckpointError(
                 f"{path} has checkpoint format {manifest['format']!r}; this version "
@@ -83,12 +94,12 @@ def load(path: Path) -> dict[str, Any]:
             )
         contents = []
         for name in _FILES:
-            content = (path / name).read_bytes()
-            if _sha256(content) != manifest["files"][name]["sha256"]:
-                raise CheckpointError(
-                    f"{path / name} is damaged: its sha256 is not the one in "
-                    "manifest.json; use another checkpoint"
-                )
+            told = manifest["files"][name]
+            if sizes[name] != told["bytes"]:
+                raise _damaged(path / name, "size")
+            content = _read(path / name, sizes[name])
+            if _sha256(content) != told["sha256"]:
+                raise _damaged(path / name, "sha256")
             contents.append(content)
         import safetensors.numpy
         import safetensors.torch
@@ -96,7 +107,10 @@ def load(path: Path) -> dict[str, Any]:
         tree = json.loads(contents[0])
         tensors = safetensors.torch.load(contents[1])
         arrays = safetensors.numpy.load(contents[2])
-        return _unpack(tree, tensors, arrays)
+        state = _unpack(tree, tensors, arrays)
+        if not isinstance(state, dict):
+            raise TypeError(f"state.json holds a {type(state).__name__}, no mapping")
+        return state
     except CheckpointError:
         raise
     except OSError as error:
@@ -104,10 +118,58 @@ def load(path: Path) -> dict[str, Any]:
             f"{path} is not a readable checkpoint: {error.strerror or error} "
             f"({Path(error.filename or path).name})"
         ) from error
-    except (ValueError, KeyError, TypeError, SafetensorError) as error:
+    except RecursionError as error:
+        raise CheckpointError(
+            f"{path} is not a checkpoint of curiosity_rl: it is nested too deeply"
+        ) from error
+    except (ValueError, KeyError, TypeError, IndexError, SafetensorError) as error:
         raise CheckpointError(
             f"{path} is not a checkpoint of curiosity_rl: {error}"
         ) from error
+
+
+def newest_whole(folder: Path) -> tuple[Path, dict[str, Any], list[str]]:
+    """Load the newest checkpoint of a folder that is whole.
+
+    Returns:
+        Where it is, its state, and of each newer one what is wrong with it.
+
+    Raises:
+        CheckpointError: If there is none; says what is wrong with those there are.
+    """
+    broken: list[str] = []
+    for path in reversed(_finished(folder)):
+        try:
+            return path, load(path), broken
+        except CheckpointError as error:
+            broken.append(str(error))
+    if broken:
+        raise CheckpointError(
+            f"{folder} holds no whole checkpoint: {'; '.join(broken)}"
+        )
+    raise CheckpointError(f"{folder} holds no checkpoint")
+
+
+def keep_newest(folder: Path, number: int) -> None:
+    """Remove all but the newest checkpoints, and what killed writers left behind.
+
+    Only for the one process that writes here.
+    """
+    for path in _finished(folder)[:-number]:
+        remove(path)
+    for left in folder.glob(f"{_TEMPORARY}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint, under a temporary name: a kill leaves no half of it."""
+    if path.is_symlink():
+        path.unlink()
+        return
+    gone = path.with_name(f"{_TEMPORARY}{path.name}-old")
+    shutil.rmtree(gone, ignore_errors=True)
+    path.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def latest(folder: Path) -> Path:
@@ -116,48 +178,19 @@ def latest(folder: Path) -> Path:
     Raises:
         CheckpointError: If there is none.
     """
-    found = sorted(
-        item
-        for item in (folder.iterdir() if folder.is_dir() else ())
-        if not item.name.startswith(_TEMPORARY) and (item / "manifest.json").is_file()
-    )
+    found = _finished(folder)
     if not found:
         raise CheckpointError(f"{folder} holds no checkpoint")
     return found[-1]
 
 
-def model_state(model: Any) -> dict[str, Any]:
-    """Collect the learned part of a Stable-Baselines3 algorithm.
-
-    Weights and optimizers of `get_parameters`, loose tensors such as SAC's log
-    entropy coefficient, and the number of steps.
-    """
-    _, loose = model._get_torch_save_params()
-    return {
-        "parameters": model.get_parameters(),
-        "tensors": {name: operator.attrgetter(name)(model) for name in loose},
-        "num_timesteps": int(model.num_timesteps),
-    }
-
-
-def load_model_state(model: Any, state: Mapping[str, Any]) -> None:
-    """Put what `model_state` returned into an algorithm built from the same config.
-
-    Raises:
-        CheckpointError: If the weights do not fit the algorithm.
-    """
-    try:
-        model.set_parameters(
-            dict(state["parameters"]), exact_match=True, device=model.device
-        )
-    except (RuntimeError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"the checkpoint's weights do not fit this algorithm: {error}"
-        ) from error
-    for name, value in state["tensors"].items():
-        if value is not None:
-            operator.attrgetter(name)(model).data.copy_(value)
-    model.num_timesteps = state["num_timesteps"]
+def _finished(folder: Path) -> list[Path]:
+    """Folders with a manifest, in the order of their names: the newest last."""
+    return sorted(
+        item
+        for item in (folder.iterdir() if folder.is_dir() else ())
+        if not item.name.startswith(_TEMPORARY) and (item / _MANIFEST).is_file()
+    )
 
 
 def weights_sha256(model: Any) -> str:
@@ -233,6 +266,53 @@ def _unpack(tree: Any, tensors: Mapping[str, Any], arrays: Mapping[str, Any]) ->
     return {"list": items, "tuple": tuple(items)}[kind]
 
 
+def _members(path: Path) -> dict[str, int]:
+    """Return the sizes of a checkpoint's files, or say what is there besides."""
+    sizes = {}
+    if path.is_symlink():
+        raise CheckpointError(f"{path} is a link; a checkpoint is a plain folder")
+    for name in sorted(os.listdir(path)):
+        if name not in (*_FILES, _MANIFEST):
+            raise CheckpointError(
+                f"{path} holds {name!r}, which is no part of a checkpoint; it may not "
+                "be what it claims to be, so nothing of it is read"
+            )
+        found = os.lstat(path / name)
+        if not stat.S_ISREG(found.st_mode):
+            raise CheckpointError(f"{path / name} is no plain file; it is not followed")
+        most = _memory() if name.endswith(".safetensors") else MOST_JSON
+        if found.st_size > most:
+            raise CheckpointError(
+                f"{path / name} has {found.st_size:,} bytes; at most {most:,} are read"
+            )
+        sizes[name] = found.st_size
+    for name in (*_FILES, _MANIFEST):
+        if name not in sizes:
+            raise CheckpointError(
+                f"{path} is not a readable checkpoint: it has no {name}"
+            )
+    return sizes
+
+
+def _memory() -> int:
+    """Bytes of memory of this machine."""
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 2**36
+
+
+def _read(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(size)
+
+
+def _damaged(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path} is damaged: its {what} is not the one in {_MANIFEST}; use another "
+        "checkpoint"
+    )
+
+
 def _tensor_bytes(tensors: dict[str, Any]) -> bytes:
     import safetensors.torch
 
@@ -256,7 +336,8 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Have the disk remember what a folder holds."""
     if os.name != "nt":  # Windows cannot open a folder
         handle = os.open(path, os.O_RDONLY)
         try:

@@ -38,6 +38,15 @@ _ARM = "curiosity_rl.envs.arm.world:Arm"
 WORLDS: dict[str, WorldSpec] = {
     "tutor-v0": WorldSpec(_TUTOR),
     "tutor-blind-v0": WorldSpec(_TUTOR, {"graph_shown": "none", "budget": 300}),
+    "tutor-noisy-v0": WorldSpec(
+        _TUTOR,
+        {
+            "graph_shown": "noisy",
+            "graph_noise": 0.3,
+            "graph_dropped": 0.3,
+            "budget": 300,
+        },
+    ),
     "tutor-chain-v0": WorldSpec(
         _TUTOR,
         {
@@ -57,9 +66,6 @@ WORLDS: dict[str, WorldSpec] = {
             "goals": 6,
             "distractors": 0,
         },
-    ),
-    "tutor-noisy-v0": WorldSpec(
-        _TUTOR, {"graph_shown": "noisy", "graph_noise": 0.3, "graph_dropped": 0.3}
     ),
     "tutor-memory-v0": WorldSpec(
         _TUTOR,
@@ -145,6 +151,7 @@ TUTORS: dict[str, str] = {
     "zpdes-list": "curiosity_rl.agents.tutors.zpdes_list:ZpdesList",
     "qmdp": "curiosity_rl.agents.tutors.qmdp:Qmdp",
     "perseus": "curiosity_rl.agents.tutors.perseus:Perseus",
+    "graph-inference": "curiosity_rl.agents.tutors.inference:GraphInference",
     "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",

@@ -17,6 +17,7 @@ STREAMS: dict[str, int] = {
     "evaluation": 5,
     "tutor": 6,
     "bootstrap": 7,
+    "resumed": 8,
 }
 """Streams by name; a number never changes and is never used for anything else."""
 
@@ -40,6 +41,12 @@ def lane_seed_words(seed: int, stream: str, n: int) -> np.ndarray:
     words = _sequence(seed, stream).generate_state(n, np.uint64)
     words >>= np.uint64(1)
     return words
+
+
+def resumed_seeds(seed: int, steps: int, n: int) -> list[int]:
+    """Seeds of lanes that begin anew after `steps`, as their world tells no state."""
+    words = np.random.SeedSequence((seed, STREAMS["resumed"], steps))
+    return [int(word) >> 1 for word in words.generate_state(n, np.uint64)]
 
 
 def stream_seed(seed: int, stream: str, number: int = 0) -> int:

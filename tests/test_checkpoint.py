@@ -1,19 +1,18 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch as th
-from stable_baselines3 import PPO, SAC
+from promises import long_form
 
 from curiosity_rl import checkpoint
 from curiosity_rl.checkpoint import CheckpointError
@@ -127,59 +126,65 @@ def test_latest_skips_partial_folders(tmp_path: Path) -> None:
     assert checkpoint.load(checkpoint.latest(tmp_path)) == {"step": 1000}
 
 
-def test_an_algorithm_comes_back_with_optimizers_and_loose_tensors(
+@pytest.mark.promise("A kill while a checkpoint is written leaves a whole one")
+def test_killed_writers_leave_whole_checkpoints() -> None:
+    kills = long_form(100, 1000)
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(Path(__file__).with_name("killed_writers.py")),
+            str(kills),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert f"{kills:,} of {kills:,} kills" in done.stdout
+    assert " 0 hit" not in done.stdout
+
+
+def test_a_broken_newest_one_gives_way_to_the_one_before(tmp_path: Path) -> None:
+    for step in (1, 2, 3):
+        checkpoint.save(tmp_path / f"step_{step}", {"step": step})
+    for step in (2, 3):
+        file = tmp_path / f"step_{step}" / "state.json"
+        file.write_bytes(file.read_bytes()[:-1])
+    path, state, broken = checkpoint.newest_whole(tmp_path)
+    assert (path.name, state) == ("step_1", {"step": 1})
+    assert "step_3/state.json is damaged" in broken[0]
+    assert "step_2/state.json is damaged" in broken[1]
+    (tmp_path / "step_1" / "state.json").unlink()
+    with pytest.raises(CheckpointError, match=r"no whole checkpoint.*step_3.*step_1"):
+        checkpoint.newest_whole(tmp_path)
+
+
+def test_only_the_newest_are_kept_and_no_rest_of_a_killed_writer(
     tmp_path: Path,
 ) -> None:
-    def make() -> SAC:
-        return SAC(
-            "MlpPolicy",
-            "Pendulum-v1",
-            policy_kwargs={"net_arch": [8]},
-            learning_starts=10,
-            device="cpu",
-        )
-
-    model, other = make(), make()
-    model.learn(60)
-    state = checkpoint.model_state(model)
-    checkpoint.save(tmp_path / "step", state)
-    checkpoint.load_model_state(other, checkpoint.load(tmp_path / "step"))
-    assert _equal(checkpoint.model_state(other), state)
-    entropies = [m.log_ent_coef.item() for m in (model, other)]  # type: ignore[union-attr]
-    assert entropies[0] == entropies[1] != 0.0
-    assert checkpoint.weights_sha256(model) == checkpoint.weights_sha256(other)
-    with pytest.raises(CheckpointError, match="do not fit"):
-        checkpoint.load_model_state(
-            PPO("MlpPolicy", "Pendulum-v1", device="cpu"), state
-        )
+    for step in range(5):
+        checkpoint.save(tmp_path / f"step_{step}", {"step": step})
+    (tmp_path / ".partial-step_9-77").mkdir()
+    (tmp_path / "notes.txt").touch()
+    checkpoint.keep_newest(tmp_path, 2)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"step_3", "step_4", "notes.txt"}
 
 
-_WRITER = """
-import sys
-from pathlib import Path
-import numpy as np
-from curiosity_rl import checkpoint
-folder, k = Path(sys.argv[1]), 0
-state = {"a": np.arange(100_000)}
-while True:
-    checkpoint.save(folder / f"step_{k:06d}", {**state, "k": k})
-    k += 1
-    print(k, flush=True)
-"""
+@pytest.mark.promise("A full or read-only disk is a sentence, and nothing is lost")
+@pytest.mark.parametrize("step", ["mkdir", "fsync", "rename"])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_disk_that_cannot_be_written_loses_nothing(
+    tmp_path: Path, step: str, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = checkpoint.save(tmp_path / "step_1", STATE)
 
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(code, os.strerror(code))
 
-def test_a_killed_writer_leaves_only_whole_checkpoints(tmp_path: Path) -> None:
-    delays = np.random.default_rng(0).uniform(0.0, 0.05, 3)
-    for trial, delay in enumerate(delays):
-        folder = tmp_path / str(trial)
-        with subprocess.Popen(
-            [sys.executable, "-c", _WRITER, str(folder)], stdout=subprocess.PIPE
-        ) as writer:
-            assert writer.stdout is not None
-            writer.stdout.readline()  # one is complete
-            time.sleep(delay)
-            os.kill(writer.pid, signal.SIGKILL)
-        whole = [p for p in folder.iterdir() if p.name.startswith("step_")]
-        assert whole
-        for path in whole:
-            assert checkpoint.load(path)["k"] == int(path.name[5:])
+    where = os if step == "fsync" else Path
+    with monkeypatch.context() as patch:
+        patch.setattr(where, step, fail)
+        with pytest.raises(CheckpointError, match=os.strerror(code)):
+            checkpoint.save(tmp_path / "step_2", STATE)
+    assert [path.name for path in tmp_path.iterdir()] == ["step_1"]
+    assert _equal(checkpoint.load(before), STATE)

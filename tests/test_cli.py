@@ -236,12 +236,13 @@ def test_stopping_is_no_error_of_the_program(
 ) -> None:
     from curiosity_rl.agents import experiment
 
-    def stop(_: object) -> None:
+    def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(experiment, "run", stop)
+    monkeypatch.setattr(experiment, "finish", stop)
     assert train_main([*TUTOR, "-f", str(tmp_path)]) == 130
-    assert capsys.readouterr().err.startswith("stopped")
+    err = capsys.readouterr().err
+    assert err.startswith("stopped at once; nothing was saved yet; go on: ")
 
 
 def test_the_installed_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,7 +20,6 @@ from curiosity_rl.agents.config import (
 )
 from curiosity_rl.agents.evaluation import as_data
 from curiosity_rl.agents.experiment import build, prepare, run, train
-from curiosity_rl.agents.runs import open_run
 from curiosity_rl.registry import WORLDS
 
 TUTOR: dict[str, Any] = {
@@ -273,24 +272,3 @@ def test_impossible_experiments_are_named_and_leave_no_run(
     with pytest.raises(ValueError, match=message):
         prepare(config)
     assert not (tmp_path / "runs").exists()
-
-
-def test_an_interrupted_run_keeps_its_last_state(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    experiment = prepare(
-        ExperimentConfig.load(**CARTPOLE, log_folder=str(tmp_path / "runs"))
-    )
-    learn: Any = experiment.model.train  # type: ignore[attr-defined]
-
-    def stop() -> None:
-        learn()
-        if experiment.model.num_timesteps >= 256:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(experiment.model, "train", stop)
-    with pytest.raises(KeyboardInterrupt):
-        run(experiment)
-    (folder,) = (tmp_path / "runs" / "CartPole-v1").iterdir()
-    assert open_run(folder).checkpoint()["model"]["num_timesteps"] == 256
-    assert open_run(folder).result() is None

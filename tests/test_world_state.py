@@ -6,7 +6,6 @@ import copy
 import hashlib
 import inspect
 import itertools
-import json
 import pickle
 from collections.abc import Callable
 from typing import Any
@@ -25,28 +24,13 @@ from world_play import (
     fresh,
     is_objects,
     play,
+    saved,
     scribble,
     short,
     single,
 )
 
 from curiosity_rl.registry import WORLDS, load
-
-
-def saved(state: dict[str, Any]) -> dict[str, Any]:
-    """Take a state through what a checkpoint can hold: JSON and raw arrays."""
-    kept: dict[str, Any] = {}
-    for key, value in state.items():
-        assert isinstance(key, str)
-        if isinstance(value, dict):
-            kept[key] = saved(value)
-        elif isinstance(value, np.ndarray):
-            assert value.dtype.kind in "biuf"
-            kept[key] = np.frombuffer(value.tobytes(), value.dtype).reshape(value.shape)
-        else:
-            assert type(value) in (bool, int, float, str)
-            kept[key] = json.loads(json.dumps(value))
-    return kept
 
 
 @EVERY_WORLD

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import json
 import os
 import subprocess
 import sys
@@ -118,6 +119,22 @@ def scribble(x: Any) -> None:
     for array in arrays_in(x):
         if not is_objects(array):
             array[...] = 1 - array if array.dtype == bool else array + 1
+
+
+def saved(state: dict[str, Any]) -> dict[str, Any]:
+    """Take a state through what a checkpoint can hold: JSON and raw arrays."""
+    kept: dict[str, Any] = {}
+    for key, value in state.items():
+        assert isinstance(key, str)
+        if isinstance(value, dict):
+            kept[key] = saved(value)
+        elif isinstance(value, np.ndarray):
+            assert value.dtype.kind in "biuf"
+            kept[key] = np.frombuffer(value.tobytes(), value.dtype).reshape(value.shape)
+        else:
+            assert type(value) in (bool, int, float, str)
+            kept[key] = json.loads(json.dumps(value))
+    return kept
 
 
 def play(env: Any, actions: Any) -> list[Any]:

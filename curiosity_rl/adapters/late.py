@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -39,3 +40,12 @@ class LatePayer(Payer):
             self.bonus_mean = float(bonus.mean())
             self.metrics = {**self.metrics, **self.reward.update(batch)}
         return np.zeros(step.shape[1], np.float32)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `Payer.state_dict` does, and the mean bonus."""
+        return {**super().state_dict(), "bonus_mean": self.bonus_mean}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        super().load_state_dict(state)
+        self.bonus_mean = float(state["bonus_mean"])

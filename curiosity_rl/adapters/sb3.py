@@ -16,8 +16,9 @@ from stable_baselines3.common.vec_env.base_vec_env import (
     VecEnvStepReturn,
 )
 
-from curiosity_rl.adapters.arrays import copy_obs, lane_obs, with_rows
+from curiosity_rl.adapters.arrays import copy_obs, lane_obs, map_obs, with_rows
 from curiosity_rl.adapters.infos import merge_info
+from curiosity_rl.adapters.paying import check_finite, check_first
 
 
 class VectorEnvAdapter(VecEnv):
@@ -45,6 +46,7 @@ class VectorEnvAdapter(VecEnv):
         seed: int | Sequence[int] | None = None,
         stagger: int = 0,
         stagger_seed: int = 0,
+        refuse_nan: bool = False,
     ) -> None:
         """Wrap `venv`.
 
@@ -57,6 +59,8 @@ class VectorEnvAdapter(VecEnv):
                 a number of steps drawn from `1..H`, so that the lanes do not all end at
                 once. Needs a world that can reset chosen lanes (`reset_mask`).
             stagger_seed: Seed of these draws.
+            refuse_nan: Raise `NotFinite`, with the lane, the step and the place, where
+                the world shows or pays what is NaN or infinite.
 
         Raises:
             ValueError: If the autoreset mode is not supported, if `seed` is a list of
@@ -82,6 +86,7 @@ class VectorEnvAdapter(VecEnv):
         self._stagger, self._stagger_rng = stagger, np.random.default_rng(stagger_seed)
         self._age = np.zeros(venv.num_envs, np.int64)
         self._cut = np.zeros(venv.num_envs, np.int64)  # 0: not to be cut any more
+        self._refuse_nan, self._steps = refuse_nan, 0
         super().__init__(
             venv.num_envs, venv.single_observation_space, venv.single_action_space
         )
@@ -112,6 +117,8 @@ class VectorEnvAdapter(VecEnv):
         obs, self.reset_info = self.venv.reset(seed=seed, options=dict(options) or None)
         self._reset_seeds()
         self._reset_options()
+        if self._refuse_nan:
+            check_first(obs, np.arange(self.num_envs), self._steps)
         self.transition_info = {}
         if self._stagger:
             self._age[:] = 0
@@ -146,7 +153,25 @@ class VectorEnvAdapter(VecEnv):
             fresh = self.venv.reset(options={"reset_mask": anew})[0]
             lanes = np.flatnonzero(anew).tolist()
             obs = with_rows(obs, lanes, [lane_obs(fresh, lane) for lane in lanes])
+        if self._refuse_nan:
+            self._check(obs, rewards, dones, infos)
+        self._steps += 1
         return obs, np.asarray(rewards).astype(np.float32), dones, infos
+
+    def _check(
+        self,
+        obs: Any,
+        rewards: np.ndarray,
+        dones: np.ndarray,
+        infos: list[dict[str, Any]],
+    ) -> None:
+        check_finite("reward", rewards[None], self._steps)
+        for lane in np.flatnonzero(dones).tolist():
+            last = map_obs(
+                lambda a: np.asarray(a)[None, None], infos[lane]["terminal_observation"]
+            )
+            check_finite("last observation", last, self._steps, np.array([lane]))
+        check_finite("obs", map_obs(lambda a: np.asarray(a)[None], obs), self._steps)
 
     def _due(self, ended: np.ndarray) -> np.ndarray:
         """Lanes whose staggered first episode is cut now, `(N,)` bool."""
@@ -156,6 +181,17 @@ class VectorEnvAdapter(VecEnv):
         cut = (self._age == self._cut) & ~ended
         self._cut[ended | cut] = 0
         return cut
+
+    def reseed(self, seeds: Sequence[int]) -> None:
+        """Set the lane seeds of the next reset, one for each lane."""
+        if len(seeds) != self.num_envs:
+            raise ValueError(f"got {len(seeds)} seeds for {self.num_envs} lanes")
+        self._seeds = [int(seed) for seed in seeds]
+
+    @property
+    def tells_state(self) -> bool:
+        """Whether the world can tell its state, so that it can be resumed exactly."""
+        return hasattr(self.venv.unwrapped, "get_state")
 
     def get_state(self) -> dict[str, Any]:
         """Return what going on exactly from here needs: the world and the stagger.
@@ -167,6 +203,7 @@ class VectorEnvAdapter(VecEnv):
             "world": self._world("get_state")(),
             "age": self._age.copy(),
             "cut": self._cut.copy(),
+            "steps": self._steps,
             "stagger": self._stagger_rng.bit_generator.state,
         }
 
@@ -178,6 +215,7 @@ class VectorEnvAdapter(VecEnv):
         """
         self._world("set_state")(state["world"])
         self._age, self._cut = np.array(state["age"]), np.array(state["cut"])
+        self._steps = int(state["steps"])
         self._stagger_rng.bit_generator.state = state["stagger"]
 
     def _world(self, method: str) -> Any:

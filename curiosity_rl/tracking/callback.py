@@ -61,9 +61,10 @@ class TrackingCallback(BaseCallback):
         if world is not None and hasattr(world, "coverage"):
             cells = int(np.prod(world.coverage_shape))
             if cells <= MOST_CELLS:
-                self._world, self._next_map = world, self.num_timesteps
+                self._world = world
                 if self.visits is None:
                     self.visits = np.zeros(cells, np.int64)
+                    self._next_map = self.num_timesteps
         self._steps, self._clock = self.num_timesteps, time.monotonic()
 
     def _on_step(self) -> bool:
@@ -134,6 +135,23 @@ class TrackingCallback(BaseCallback):
         others = ("stdout", "log", "json", "csv")
         self.logger.record("coverage/visits", Image(picture, "HWC"), exclude=others)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was counted so far, for a run that goes on from here."""
+        return {
+            "visits": None if self.visits is None else self.visits.copy(),
+            "exams": [list(exam) for exam in self._exams],
+            "bonus": list(self._bonus),
+            "maps": [self._next_map, self._last_map],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` returned, before training starts."""
+        self.visits = None if state["visits"] is None else np.array(state["visits"])
+        self._exams.clear()
+        self._exams.extend((bool(p), float(g), int(k)) for p, g, k in state["exams"])
+        self._bonus = list(state["bonus"])
+        self._next_map, self._last_map = state["maps"]
+
     @property
     def pass_rate(self) -> float | None:
         """Share of the latest exams that were passed; None before the first."""
@@ -190,19 +208,24 @@ class Every(BaseCallback):
     """Calls `action(num_timesteps)` between rollouts, at least `steps` steps apart.
 
     Between rollouts no transition is half stored, so it is a good time to save.
+
+    Attributes:
+        last: Steps at the last call; set it before training to go on from there.
     """
 
     def __init__(self, steps: int, action: Callable[[int], None]) -> None:
         super().__init__()
         self.steps, self.action = steps, action
-        self._last = 0
+        self.last: int | None = None
 
     def _on_training_start(self) -> None:
-        self._last = self.num_timesteps
+        if self.last is None:
+            self.last = self.num_timesteps
 
     def _on_rollout_start(self) -> None:
-        if self.num_timesteps - self._last >= self.steps:
-            self._last = self.num_timesteps
+        assert self.last is not None
+        if self.num_timesteps - self.last >= self.steps:
+            self.last = self.num_timesteps
             self.action(self.num_timesteps)
 
     def _on_step(self) -> bool:

@@ -1,0 +1,104 @@
+"""Train an algorithm in a run folder, so that it can stop and go on at any time."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import time
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from typing import Any
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from curiosity_rl.adapters.algorithm_state import GoOn, algorithm_state
+from curiosity_rl.agents.config import ExperimentConfig
+from curiosity_rl.agents.interrupts import StopRequest, StopWhenAsked
+from curiosity_rl.agents.runs import RunFolder
+from curiosity_rl.tracking.callback import Every, ProgressCallback, TrackingCallback
+from curiosity_rl.tracking.log_files import RunLogger, told_once
+
+PACKAGES = ("curiosity-rl", "gymnasium", "numpy", "numba", "stable-baselines3", "torch")
+"""What the numbers of a run depend on, besides its settings."""
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that training depends on."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:  # run from its sources
+            found[name] = "sources"
+    return found
+
+
+def learn(
+    config: ExperimentConfig,
+    model: BaseAlgorithm,
+    folder: RunFolder,
+    test: Callable[[int], None],
+    before: Mapping[str, Any] | None = None,
+) -> float:
+    """Train to the end of the plan, with logs and checkpoints.
+
+    Args:
+        config: The settings.
+        model: The algorithm; for a run that goes on, with the checkpoint's state.
+        folder: Where to log and save.
+        test: Called with the number of steps when an evaluation is due.
+        before: The checkpoint to go on from; None begins anew.
+
+    Returns:
+        Seconds of training, over all processes that had a part in it.
+
+    Raises:
+        Stopped: If the run was asked to stop; it is saved then.
+    """
+    start = time.monotonic() - (0.0 if before is None else float(before["seconds"]))
+    request, tracking = StopRequest(), TrackingCallback()
+    logger = RunLogger(folder.path, None if before is None else before["log"])
+    model.set_logger(logger)
+
+    def save(steps: int) -> None:
+        state = {
+            "config": dataclasses.asdict(config),
+            "versions": versions(),
+            "model": algorithm_state(model),
+            "tracking": tracking.state_dict(),
+            "last": {name: timer.last for name, timer in timers.items()},
+            "log": logger.state(),
+            "seconds": time.monotonic() - start,
+        }
+        folder.save_checkpoint(steps, state)
+
+    timers = {
+        "save": Every(config.save_freq, save),
+        "test": Every(config.eval_freq, test),
+    }
+    if before is not None:
+        tracking.load_state_dict(before["tracking"])
+        for name, timer in timers.items():
+            timer.last = before["last"][name]
+    progress = ProgressCallback(config.n_timesteps, tracking)
+    callbacks = [
+        None if before is None else GoOn(before["model"]),
+        tracking,
+        progress if config.progress else None,
+        timers["save"] if config.save_freq else None,
+        # What is due after the stop is done after the run has gone on.
+        StopWhenAsked(request, save),
+        timers["test"] if config.eval_freq else None,
+    ]
+    try:
+        with request.noted(), told_once():
+            rest = config.n_timesteps - model.num_timesteps
+            if rest > 0:
+                chosen = [callback for callback in callbacks if callback is not None]
+                model.learn(rest, callback=chosen, reset_num_timesteps=before is None)
+            model.logger.dump(model.num_timesteps)
+            save(model.num_timesteps)
+        return time.monotonic() - start
+    finally:
+        progress.close()
+        logger.close()
