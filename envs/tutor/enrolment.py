@@ -263,9 +263,9 @@ def show_graph(word, slots, i, state, params):
                 word += STEP
                 chance = uniform(word)
                 word += STEP
-                if chance >= 1.0 - params.graph_dropped:
+                if chance < params.graph_dropped:
                     parent = -1
-                elif chance < params.graph_noise:
+                elif chance < params.graph_dropped + params.graph_noise:
                     other = wrong_parent(uniform(word), position, slots, p, i, state)
                     if other >= 0:
                         parent = other
