@@ -166,6 +166,11 @@ def _evaluate(args: Sequence[str]) -> None:
         )
     if n is not None and n < 1:
         raise ValueError(f"n is {n}; it must be at least 1")
+    if given["experiment"] is not None:
+        from curiosity_rl.agents.edm2016_report import print_experiment
+
+        print_experiment(given["experiment"], n, given["seed"] or 0, given["progress"])
+        return
     if any(given[flag] for flag in _COMPARE) or given["seed"] is not None:
         from curiosity_rl.agents.bench.command import run_bench
 
@@ -289,6 +294,9 @@ def _evaluate_parser() -> ArgumentParser:
         help="folder of a run, or a world's id",
     )
     parser.add_argument("--checkpoint", type=str | None, help="its name; the newest")
+    parser.add_argument(
+        "--experiment", type=str | None, help="published one: edm2016-a or edm2016-b"
+    )
     parser.add_argument(
         "--n", type=int | None, help="how many students; as many as the run's, 2000"
     )

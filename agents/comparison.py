@@ -75,8 +75,12 @@ class Outcome:
     steps_per_second: float = written(".0f")
 
 
-def chosen(labels: Sequence[str], env: str = "") -> dict[str, Variant]:
+def chosen(
+    labels: Sequence[str], env: str = "", belief: bool | str = True
+) -> dict[str, Variant]:
     """Return the variants with these labels; if there are none, all that fit the world.
+
+    Where no graph is shown, `needed` is known only to a belief over the graph.
 
     Raises:
         ValueError: If a label is unknown.
@@ -86,7 +90,7 @@ def chosen(labels: Sequence[str], env: str = "") -> dict[str, Variant]:
             raise ValueError(unknown_name("variant", label, VARIANTS))
     if labels:
         return {label: VARIANTS[label] for label in labels}
-    blind = "blind" in env
+    blind = "blind" in env and belief != "graph"
     return {
         label: variant
         for label, variant in VARIANTS.items()
@@ -130,11 +134,12 @@ def compare(
         progress=False,
         **settings,
     )
+    belief = base.env_kwargs.get("belief", True)
     done = {_key(outcome) for outcome in read(file, Outcome)}
     plan = [
         (label, variant_config(base, variant, coef, seed))
         for seed in seeds
-        for label, variant in chosen(labels, env).items()
+        for label, variant in chosen(labels, env, belief).items()
     ]
     plan = [run for run in plan if _planned(*run) not in done]
     failed: list[Exception] = []

@@ -35,6 +35,7 @@ TUNED: dict[int, dict[str, float]] = {
     4: {"filter1": 0.4, "d": 4, "up": 0.8, "down": 0.6, "promote": 1.2},
 }
 """Constants of ZPDES*, tuned by its authors to the students of each model."""
+PLANNERS = ("qmdp", "perseus")
 Ticker = Callable[[str, float], None]
 
 
@@ -62,8 +63,10 @@ STRATEGIES = (
     ),
     Strategy("expert order, 3 in a row", "n-in-a-row"),
     Strategy("ZPDES*", "zpdes-list", lambda model: TUNED[model]),
+    Strategy("POMDP, Perseus", "perseus"),
     Strategy("QMDP", "qmdp"),
     Strategy("ZPDES^H", "zpdes-list"),
+    Strategy("ZPDES^H, eager", "zpdes-list", lambda _: {"eager": True}),
     Strategy("ZPDES^H, stall rule", "zpdes-list", lambda _: {"stall": True}),
     Strategy("random", "random", informed=False),
 )
@@ -218,9 +221,6 @@ def _tutor(
         settings = {**settings, "assumed": _nominal(assumed)}
     tutor = make_tutor(strategy.tutor, world.layout, seed, **settings)
     return ToldGraph(tutor, world.layout, _graph(assumed, model))
-
-
-PLANNERS = ("qmdp",)
 
 
 def _nominal(model: int) -> Any:

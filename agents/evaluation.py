@@ -25,6 +25,7 @@ GRAPH_TUTORS: dict[str, str] = {
     "BKT mastery .95": "bkt-mastery",
     "parent inference": "parent-inference",
     "ZPDES": "zpdes",
+    "graph inference": "graph-inference",
     "fixed syllabus": "syllabus",
     "omniscient": "omniscient",
 }
@@ -34,6 +35,7 @@ BLIND_TUTORS: dict[str, str] = {
     "rotate": "rotate",
     "stay": "stay",
     "ZPDES, blind": "zpdes-blind",
+    "graph inference": "graph-inference",
     "3-in-a-row, wrong order": "wrong-order",
     "omniscient": "omniscient",
 }

@@ -107,7 +107,7 @@ TASKS: dict[str, Task] = {
     "point-maze-medium": Task("point-maze-v0", 300_000, env_kwargs={"maze": "medium"}),
     "arm": Task("arm-v0", 400_000),
     "noisy-corridor": Task("noisy-corridor-v0", 100_000),
-    "point-maze-goal-u": Task("point-maze-goal-v0", 32_000, window=40, stretch=True),
+    "point-maze-goal-u": Task("point-maze-goal-v0", 40_000, window=40, stretch=True),
     "point-maze-goal-u-ppo": Task(
         "point-maze-goal-v0",
         300_000,

@@ -126,9 +126,22 @@ def kernel(function: F) -> F:
     a world, and calls between them are always inlined. The setting of the user's own
     numba cache is left as it was.
     """
+    return _compiled(function, _OPTIONS)
+
+
+def routine(function: F) -> F:
+    """Compile like `kernel`, but as a function of its own that is called.
+
+    For long code used in many places, which would take minutes to compile inlined. A
+    call costs some ten nanoseconds: pass views of arrays, not whole states.
+    """
+    return _compiled(function, _OPTIONS | {"forceinline": False})
+
+
+def _compiled(function: F, options: dict[str, Any]) -> F:
     settings: Any = config  # its names are made at run time
     before, settings.CACHE_DIR = settings.CACHE_DIR, cache_dir()
     try:
-        return cast(F, numba.njit(**_OPTIONS)(function))
+        return cast(F, numba.njit(**options)(function))
     finally:
         settings.CACHE_DIR = before

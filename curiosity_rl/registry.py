@@ -59,7 +59,13 @@ WORLDS: dict[str, WorldSpec] = {
         },
     ),
     "tutor-noisy-v0": WorldSpec(
-        _TUTOR, {"graph_shown": "noisy", "graph_noise": 0.3, "graph_dropped": 0.3}
+        _TUTOR,
+        {
+            "graph_shown": "noisy",
+            "graph_noise": 0.3,
+            "graph_dropped": 0.3,
+            "budget": 300,
+        },
     ),
     "tutor-memory-v0": WorldSpec(
         _TUTOR,
@@ -138,6 +144,7 @@ TUTORS: dict[str, str] = {
     "lowest-mastery": "curiosity_rl.agents.tutors.rules:LowestMastery",
     "parent-inference": "curiosity_rl.agents.tutors.rules:ParentInference",
     "zpdes": "curiosity_rl.agents.tutors.zpdes:Zpdes",
+    "graph-inference": "curiosity_rl.agents.tutors.inference:GraphInference",
     "zpdes-dag": "curiosity_rl.agents.tutors.zpdes_dag:ZpdesDag",
     "riarit": "curiosity_rl.agents.tutors.riarit:Riarit",
     "leitner": "curiosity_rl.agents.tutors.leitner:Leitner",

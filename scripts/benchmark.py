@@ -1,6 +1,7 @@
 """Measure: `python scripts/benchmark.py COMMAND`.
 
 worlds     speed of the worlds' kernels and faces against floors in the same run
+students   exercises per second of every student model
 starting   how long kernels compile on first use, and first steps take from then on
 training   speed of training against the same PPO on an environment that does nothing
 overhead   what every bonus costs, against the PPO that it is added to
@@ -12,11 +13,9 @@ exploring  what is found with every bonus where nothing else is paid
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from jsonargparse import auto_cli
 from rich.console import Console
 from rich.table import Table
@@ -26,23 +25,6 @@ from curiosity_rl.registry import WORLDS
 
 ROUNDS = 7
 STUDENTS = 1_000_000
-MINIGRID = "MiniGrid-DoorKey-8x8-v0"
-PEERS = ("CartPole-v1", MINIGRID)
-KERNEL, RULES, FACE, SINGLE = "kernel", "rules alone", "make_vec", "make"
-BARS: tuple[tuple[str, str, float, float], ...] = (
-    ("envs.grid.", KERNEL, 2.5e6, 600),
-    ("envs.grid.", SINGLE, 0, 30),
-    ("envs.deep_sea", RULES, 10e6, 0),
-    ("envs.deep_sea", KERNEL, 3e6, 0),
-    ("envs.river_swim", RULES, 10e6, 0),
-    ("envs.river_swim", KERNEL, 3e6, 0),
-    ("envs.point_maze", KERNEL, 2e6, 0),
-    ("envs.arm", KERNEL, 2e6, 0),
-)
-"""Part of a world's module, what is measured, and what it is to reach at 256 lanes:
-steps per second, and times MiniGrid's."""
-BAR_LANES = 256
-MOST_BYTES = 1024
 
 
 def show(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -55,112 +37,6 @@ def show(title: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None
     console = Console()
     console.width = max(console.width, 100)
     console.print(table)
-
-
-def installed_peers() -> list[str]:
-    """Return the ids of the worlds to compare with, of those that are installed."""
-    from importlib.util import find_spec
-
-    if find_spec("minigrid") is None:
-        return [env_id for env_id in PEERS if env_id != MINIGRID]
-    import minigrid  # noqa: F401  registers its worlds
-
-    return list(PEERS)
-
-
-def peer_rates() -> dict[str, float]:
-    """Measure steps per second of other worlds by `gymnasium.make`, where installed."""
-    from curiosity_rl.agents.stepping import single_seconds
-
-    rounds = single_seconds(installed_peers(), 300)
-    return {env_id: float(1 / np.median(times)) for env_id, times in rounds.items()}
-
-
-def tutor_rules(lanes: Any) -> Callable[[np.ndarray], None]:
-    """Return what answers an exercise in every lane of a tutor world, and no more."""
-    from curiosity_rl.envs.tutor.students import answer_all
-
-    right = np.empty(len(lanes.all), dtype=np.bool_)
-    params = lanes.world.params
-    return lambda actions: answer_all(actions, lanes.state, params, right)
-
-
-def world_rows(env_id: str, number: int) -> list[list[str]]:
-    """Measure one world: rules, kernel and both faces, beside peers in the same run."""
-    from curiosity_rl.agents import stepping
-
-    peers = peer_rates()
-    lanes = stepping.Lanes(env_id, number)
-    repeat = max(1, 100_000 // number)
-    tutor = ".tutor." in WORLDS[env_id].world
-    rules = tutor_rules(lanes) if tutor else lanes.rules()
-    copy = stepping.copy_seconds(lanes.world.observation_space, number, repeat)
-    draw = stepping.draw_seconds(number, repeat)
-    rows = []
-    if rules is not None:
-        taken = stepping.kernel_seconds(lanes, repeat, rules)
-        rows.append(_row(env_id, RULES, number, taken, draw, peers))
-    taken = stepping.kernel_seconds(lanes, repeat)
-    rows.append(_row(env_id, KERNEL, number, taken, copy, peers))
-    taken = stepping.face_seconds(env_id, number, repeat)
-    rows.append(_row(env_id, FACE, number, taken, copy, peers))
-    rounds = stepping.single_seconds([env_id, *peers], 500)
-    taken = float(np.median(rounds[env_id]))
-    beside = {  # rates at which the medians of the rounds' ratios come out
-        peer: float(np.median(rounds[env_id] / rounds[peer])) / taken for peer in peers
-    }
-    rows.append(_row(env_id, SINGLE, 1, taken, 1 / beside["CartPole-v1"], beside))
-    return rows
-
-
-def _row(
-    env_id: str,
-    what: str,
-    lanes: int,
-    seconds: float,
-    floor: float,
-    peers: dict[str, float],
-) -> list[str]:
-    rate = lanes / seconds
-    times = rate / peers[MINIGRID] if MINIGRID in peers else None
-    return [
-        env_id,
-        what,
-        f"{lanes:,}",
-        f"{rate / 1e6:.2f} M" if rate > 1e5 else f"{rate:,.0f}",
-        f"{seconds / floor:.1f}",
-        "" if times is None else f"{times:,.0f}",
-        bar(env_id, what, lanes, rate, times),
-    ]
-
-
-def bar(env_id: str, what: str, lanes: int, rate: float, times: float | None) -> str:
-    """Tell what a row is to reach, and whether it does."""
-    for module, measured, least, least_times in BARS:
-        fits = module in WORLDS[env_id].world and measured == what
-        if not fits or lanes not in (1, BAR_LANES):
-            continue
-        parts = [f"{least / 1e6:g} M"] * (least > 0)
-        met = rate >= least
-        if least_times:
-            parts.append(f"{least_times:g} x MiniGrid")
-            if times is None:
-                return f"{', '.join(parts)}: ?"
-            met = met and times >= least_times
-        return f"{', '.join(parts)}: {'met' if met else 'missed'}"
-    return ""
-
-
-def memory_rows() -> list[list[str]]:
-    """Tell what a lane of each world takes, against 1 kB beside its map."""
-    from curiosity_rl.agents.stepping import Lanes
-
-    rows = []
-    for env_id in WORLDS:
-        sizes = Lanes(env_id, 8).bytes_per_lane()
-        end = "met" if sum(sizes[1:]) <= MOST_BYTES else "missed"
-        rows.append([env_id, *(f"{n:,}" for n in sizes), f"{MOST_BYTES:,}: {end}"])
-    return rows
 
 
 def worlds(
@@ -177,7 +53,7 @@ def worlds(
         million: Also step a million students.
         names: Ids of worlds; empty for all.
     """
-    from curiosity_rl.agents import stepping
+    from curiosity_rl.agents import rates, stepping
     from curiosity_rl.registry import unknown_name
     from curiosity_rl.tracking.progress import Progress
 
@@ -189,19 +65,21 @@ def worlds(
     with Progress("measuring", len(chosen) * len(lanes), "worlds") as progress:
         for turn, env_id in enumerate(chosen):
             for number in lanes:
-                rows += world_rows(env_id, number)
+                rows += rates.world_rows(env_id, number)
             progress.update((turn + 1) * len(lanes), now=env_id)
     if million:
         many = stepping.Lanes("tutor-v0", STUDENTS)
-        taken = stepping.kernel_seconds(many, 1, tutor_rules(many))
+        taken = stepping.kernel_seconds(many, 1, many.rules())
         draw = stepping.draw_seconds(STUDENTS, 1)
-        rows.append(_row("tutor-v0", RULES, STUDENTS, taken, draw, peer_rates()))
+        beside = rates.peer_rates()
+        row = rates.rate_row("tutor-v0", rates.RULES, STUDENTS, taken, draw, beside)
+        rows.append(row)
     head = ("world", "what", "lanes", "steps/s", "x floor", "x MiniGrid", "bar")
     show(f"worlds: CPU time, median of {ROUNDS} rounds", head, rows)
-    peers = peer_rates()
+    peers = rates.peer_rates()
     print(", ".join(f"{name} {rate:,.0f} steps/s" for name, rate in peers.items()))
-    if MINIGRID not in peers:
-        print(f"No {MINIGRID} to compare with: pip install minigrid")
+    if rates.MINIGRID not in peers:
+        print(f"No {rates.MINIGRID} to compare with: pip install minigrid")
     head = (
         "world",
         "map or graph",
@@ -209,7 +87,28 @@ def worlds(
         "all else",
         "bar beside the map",
     )
-    show("memory of a lane, in bytes", head, memory_rows())
+    show("memory of a lane, in bytes", head, rates.memory_rows())
+
+
+def students(populations: tuple[str, ...] = (), lanes: int = 4096) -> None:
+    """Print exercises per second of one core for every student model, rules alone.
+
+    Args:
+        populations: Names of populations; empty for all.
+        lanes: Students at the same time.
+    """
+    from curiosity_rl.agents import stepping
+    from curiosity_rl.envs.tutor.population import Mixture
+    from curiosity_rl.envs.tutor.populations import POPULATIONS, parse
+
+    rows = []
+    for name in populations or tuple(POPULATIONS):
+        least = 5 if Mixture.of(parse(name)).graded else 20
+        many = stepping.Lanes("tutor-v0", lanes, population=name, budget=100_000)
+        rate = lanes / stepping.kernel_seconds(many, 100, many.rules()) / 1e6
+        end = "met" if rate >= least else "missed"
+        rows.append([name, f"{rate:.1f} M", f"{least} M: {end}"])
+    show(f"students: {lanes:,} at a time", ("population", "exercises/s", "bar"), rows)
 
 
 def starting(names: tuple[str, ...] = ()) -> None:
@@ -307,6 +206,8 @@ def bonuses(
     coef: float = 1.0,
     file: str = "docs/bonuses.csv",
     log_folder: str = "runs/bonuses",
+    belief: bool | str | None = None,
+    eval_students: int = 2000,
 ) -> None:
     """Train with every bonus and print a table; runs in the file are not repeated.
 
@@ -320,6 +221,9 @@ def bonuses(
         coef: Weight of the bonus.
         file: CSV file of outcomes.
         log_folder: Folder of the runs.
+        belief: What the world is to believe, true, false or graph, in a file of its
+            own; None: as the preset says.
+        eval_students: Held-out students.
     """
     from curiosity_rl.agents.comparison import compare, markdown
 
@@ -333,6 +237,8 @@ def bonuses(
         insight,
         coef,
         log_folder=log_folder,
+        eval_students=eval_students,
+        **({} if belief is None else {"env_kwargs": {"belief": belief}}),
     )
     print(markdown(outcomes))
 
@@ -391,7 +297,18 @@ def exploring(
 
 if __name__ == "__main__":
     try:
-        auto_cli([worlds, starting, training, overhead, bonuses, solving, exploring])
+        auto_cli(
+            [
+                worlds,
+                students,
+                starting,
+                training,
+                overhead,
+                bonuses,
+                solving,
+                exploring,
+            ]
+        )
     except ValueError as error:
         print(error, file=sys.stderr)
         sys.exit(2)

@@ -210,9 +210,19 @@ def test_equity_of_a_world(found: Comparison) -> None:
     )
     slow, *_, fast = whole.curves["textbook"]["omniscient"].values()
     assert fast.mean() > slow.mean()
-    alone = compare_tutors(["zpdes"], n=5, env_kwargs=SMALL)
+    alone = compare_tutors(["zpdes"], n=80, env_kwargs={**SMALL, "budget": 2})
     with pytest.raises(ValueError, match="each=True"):
         divided(alone)
+
+
+def test_named_groups_of_a_population_get_rows_and_a_picture(tmp_path: Path) -> None:
+    found = equity(["zpdes"], ["subgroups"], n=300, env_kwargs=SMALL)
+    rows = [x for x in found.groups if (x.kind, x.tutor) == ("group", "zpdes")]
+    assert [row.group for row in rows][:2] == ["average", "slow learners"]
+    assert sum(row.n for row in rows) == 300
+    files = report.save(found, tmp_path)
+    assert "equity_groups_subgroups.png" in {file.name for file in files}
+    assert "by group" in (tmp_path / "equity.md").read_text()
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

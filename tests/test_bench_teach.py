@@ -109,6 +109,28 @@ def test_students_who_leave_count_for_their_first_episode() -> None:
     assert (found.gain < found.gain.max()).any()
 
 
+@pytest.mark.parametrize("world", ["tutor-dropout-v0", "tutor-memory-v0"])
+def test_who_passed_is_who_the_world_rewards(world: str) -> None:
+    """Students who leave, and an exam after a pause: what counts is the exam."""
+    kwargs: dict[str, Any] = {"budget": 40, "curriculum": "chain-3", "goals": 1}
+    kwargs |= {"distractors": 1, "population": "textbook", "min_unknown": 1}
+    kwargs |= {"population": "fsrs"} if "memory" in world else {}
+    seeds = lane_seeds(0, "evaluation", 30)
+    found = teach(make_lanes(world, kwargs, len(seeds)), Turns(4), seeds)
+    lengths = []
+    for i, seed in enumerate(seeds):
+        env = gym.make(world, **kwargs)
+        env.reset(seed=seed)
+        over, t, reward = False, 0, 0.0
+        while not over:
+            _, reward, over, _, _ = env.step(t % 4)
+            t = t + 1
+        lengths.append(t)
+        assert found.passed[i] == (reward == 1)
+    assert 0 < found.passed.sum() < len(seeds)
+    assert (len(set(lengths)) > 5) == ("dropout" in world)
+
+
 def test_the_curve_tells_what_is_known_after_each_exercise() -> None:
     venv = make_lanes("tutor-v0", SMALL, 30)
     found = teach(venv, Turns(4), lane_seeds(0, "evaluation", 30))

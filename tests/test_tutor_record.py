@@ -273,10 +273,12 @@ def assert_same_to_the_tutor(one: Journey, other: Journey) -> None:
         np.testing.assert_array_equal(mine, theirs)
 
 
+@pytest.mark.parametrize("belief", [True, "graph"])
 @pytest.mark.parametrize("shown", ["true", "noisy", "none"])
-def test_firewall_no_truth_reaches_tutor_or_bonus(shown: str):
-    one = Journey(120, leave, graph_shown=shown)
-    other = Journey(120, rewrite_the_truth, graph_shown=shown)
+def test_firewall_no_truth_reaches_tutor_or_bonus(shown: str, belief: bool | str):
+    settings = {"graph_shown": shown, "belief": belief}
+    one = Journey(120, leave, **settings)
+    other = Journey(120, rewrite_the_truth, **settings)
     # the students live in different worlds ...
     assert np.mean(one.mastery[-1] != other.mastery[-1]) > 0.1
     # ... and to the tutor they are the same

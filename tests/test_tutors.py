@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from tutor_desk import BLIND, CHAIN, DIAMOND, SHOWN, Desk, with_one_draw
+from tutor_desk import BLIND, CHAIN, DIAMOND, SHOWN, STUDENT, Desk, with_one_draw
 
 from curiosity_rl.agents.tutors import Tutor, available_tutors, make_tutor
 from curiosity_rl.agents.tutors.graph import all_parents, depths, syllabus
@@ -23,6 +23,8 @@ GRAPH_TUTORS = [
     "parent-inference",
     "zpdes",
     "zpdes-dag",
+    "zpdes-list",
+    "qmdp",
     "riarit",
     "syllabus",
 ]
@@ -36,19 +38,27 @@ BLIND_TUTORS = [
     "leitner",
     "recall-threshold",
 ]
-DRAWING = {"random", "zpdes", "zpdes-blind", "zpdes-dag", "riarit", "wrong-order"}
+DRAWING = {
+    "random",
+    "zpdes",
+    "zpdes-list",
+    "zpdes-blind",
+    "zpdes-dag",
+    "riarit",
+    "wrong-order",
+}
 
 
 # --- names, settings, layouts -----------------------------------------------------
 
 
 def test_every_name_makes_a_tutor() -> None:
-    layout = ActivityLayout(4, SHOWN)
+    layout = ActivityLayout(4, SHOWN, 100, STUDENT)
     for name in TUTORS:
         tutor = make_tutor(name, layout)
         assert isinstance(tutor, Tutor)
         assert tutor.name == name  # type: ignore[attr-defined]
-        assert tutor.privileged == (name == "omniscient")
+        assert tutor.privileged == (name in ("dynamic", "omniscient"))
 
 
 def test_unknown_names_get_suggestions() -> None:
@@ -112,7 +122,10 @@ def test_available_tutors_are_those_that_can_be_made() -> None:
     blind = ActivityLayout(4, BLIND)
     assert {*BLIND_TUTORS, "omniscient"} <= set(available_tutors(blind))
     assert not {"n-in-a-row", "zpdes"} & set(available_tutors(blind))
-    assert available_tutors(ActivityLayout(4, SHOWN)) == list(TUTORS)
+    full = ActivityLayout(4, SHOWN, 100, STUDENT)
+    assert available_tutors(full) == list(TUTORS)
+    # dynamic needs to know the end and the rules
+    assert set(TUTORS) - set(available_tutors(ActivityLayout(4, SHOWN))) == {"dynamic"}
 
 
 # --- reading and graph ------------------------------------------------------------
@@ -255,6 +268,7 @@ def truth(**changes: Any) -> dict[str, Any]:
     fixed = {
         "mastery": np.array([[False] * 4, [False, False, True, True]]),
         "learn": np.array([[0.1, 0.2, 0.3, 0.1]] * 2, np.float32),
+        "boost": np.zeros((2, 4), np.float32),
         "parents": np.array([[(1, 2), (3, -1), (3, -1), (-1, -1)]] * 2, np.int16),
         "needed": np.ones((2, 4), bool),
     }
@@ -293,7 +307,7 @@ def test_omniscient_says_what_it_misses() -> None:
     tutor = make_tutor("omniscient", desk.layout)
     with pytest.raises(ValueError, match="info has no 'truth'"):
         tutor.reset(desk.obs(), {})
-    with pytest.raises(ValueError, match="lacks needed, parents, learn"):
+    with pytest.raises(ValueError, match="lacks needed, parents, learn, boost"):
         tutor.reset(desk.obs(), {"truth": {"mastery": np.zeros((1, 4), bool)}})
 
 
@@ -348,3 +362,42 @@ def test_a_model_with_another_action_space_is_refused() -> None:
     model = PPO("MlpPolicy", env, n_steps=2, batch_size=2, device="cpu")
     with pytest.raises(ValueError, match="train on a Discrete action space"):
         ModelTutor(model).act(np.zeros((1, 3), np.float32), {})
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_recurrent_model_forgets_the_lane_that_begins_anew(
+    deterministic: bool,
+) -> None:
+    from sb3_contrib import RecurrentPPO
+
+    from curiosity_rl.agents.tutors.model import ModelTutor
+
+    model = RecurrentPPO(
+        "MlpLstmPolicy", Box4(), seed=0, n_steps=2, batch_size=2, device="cpu"
+    )
+    going = np.array([[0.3, -0.2, 0.5], [0.1, 0.9, 0.5]], np.float32)
+    first_anew = going.copy()
+    first_anew[0, -1] = 1.0  # the whole budget is left
+
+    def memory(*seen: np.ndarray) -> np.ndarray:
+        tutor = ModelTutor(model, deterministic)
+        for obs in seen:
+            tutor.act(obs, {})
+        return np.asarray(tutor._memory[0])
+
+    after, fresh = memory(going, first_anew), memory(first_anew)
+    np.testing.assert_allclose(after[:, 0], fresh[:, 0], rtol=1e-5)
+    assert not np.allclose(after[:, 1], fresh[:, 1])
+
+
+def test_a_model_teaches_the_six_skills_of_edm_2016() -> None:
+    from stable_baselines3 import PPO
+
+    from curiosity_rl.agents.evaluation import evaluate_tutors
+    from curiosity_rl.agents.tutors.model import ModelTutor
+
+    world = gym.make("tutor-edm2016-v0", budget=10)
+    model = PPO("MlpPolicy", world, n_steps=2, batch_size=2, device="cpu", seed=0)
+    tutors = {"model": ModelTutor(model)}
+    row = evaluate_tutors("tutor-edm2016-v0", {"budget": 10}, tutors, students=50)[0]
+    assert 0 < row.mastered < 0.3

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from curiosity_rl.agents.tutors import Tutor, make_tutor
-from curiosity_rl.protocols import ActivityLayout
+from curiosity_rl.protocols import ActivityLayout, StudentModel
 
 BLIND = (
     "attempts",
@@ -34,6 +34,8 @@ SHOWN = (
     "parent_1",
     "parent_2",
 )
+
+STUDENT = StudentModel(0.2, 0.2, 0.1, 0.3, 0.02, "hard", 0.0, False, 4, exact=True)
 
 
 class OneDraw:

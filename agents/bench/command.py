@@ -8,7 +8,7 @@ from typing import Any
 
 from curiosity_rl.agents.bench import pictures, report
 from curiosity_rl.agents.bench.compare import compare_tutors
-from curiosity_rl.agents.bench.equity import divided
+from curiosity_rl.agents.bench.equity import check_students, divided
 from curiosity_rl.agents.bench.matrix import as_matrix
 from curiosity_rl.agents.bench.students import known_populations
 from curiosity_rl.agents.runs import folder_name, open_run
@@ -49,6 +49,9 @@ def run_bench(name: str, given: Mapping[str, Any]) -> None:
             raise ValueError(f"{name!r} is no run folder, and {error}") from error
     if given["pictures"]:
         pictures.require()
+    n = 2000 if given["n"] is None else given["n"]
+    if given["equity"]:
+        check_students(n)
     students = _parts(given["students"])
     if given["matrix"] and not students:
         students = known_populations(world, kwargs)
@@ -57,7 +60,7 @@ def run_bench(name: str, given: Mapping[str, Any]) -> None:
             tutors,
             students,
             world,
-            n=2000 if given["n"] is None else given["n"],
+            n=n,
             seed=given["seed"] or 0,
             jobs=1 if given["jobs"] is None else given["jobs"],
             measure=given["measure"] or "pass",

@@ -159,11 +159,17 @@ def equity(
         settings: As for `compare_tutors`. Every student is kept apart: some 700 bytes
             each for every tutor.
     """
+    check_students(settings.get("n", 2000))
     return divided(compare_tutors(tutors, students, world, **settings, each=True))
 
 
 def divided(found: Comparison) -> Equity:
-    """Tell how evenly the tutors of a comparison serve; it kept students apart."""
+    """Tell how evenly the tutors of a comparison serve; it kept students apart.
+
+    Raises:
+        ValueError: If there are too few students, or they were not kept apart.
+    """
+    check_students(found.n)
     groups: list[GroupRow] = []
     summary: list[EquityRow] = []
     individuals: list[FairnessRow] = []
@@ -179,6 +185,15 @@ def divided(found: Comparison) -> Equity:
         individuals += _one_by_one(students, outcomes, roll)
         curves[students] = _curves(outcomes, members["quarter"])
     return Equity(found, groups, summary, individuals, curves)
+
+
+def check_students(n: int) -> None:
+    """Raise a ValueError if quarters of so many students would mean nothing."""
+    if n < 4 * LEAST:
+        raise ValueError(
+            f"n is {n}; equity needs at least {4 * LEAST} students, {LEAST} in each "
+            "quarter of learners"
+        )
 
 
 def _roll(found: Comparison, students: str) -> Roll:

@@ -23,8 +23,10 @@ PANELS = 3
 """Panels in a row."""
 GREY = "0.55"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f3b8f")
-COLOURS += ("#8c510a", "#4d4d4d", "#b2182b", "#01665e", "#b8a200")
+COLOURS += ("#4d4d4d",)
 """The first six are those of Okabe & Ito (2008), told apart by the colour-blind."""
+STROKES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)))
+"""Lines of the first eight tutors, the second eight, and so on."""
 SHADES = ("#d7301f", "#fc8d59", "#6baed6", "#08519c")
 """Quarters of learners, slowest first."""
 
@@ -46,12 +48,14 @@ def draw(found: Comparison | Matrix | Equity, folder: Path) -> list[Path]:
     if isinstance(found, Matrix):
         return [_kept(_heat_map(found), folder / "matrix.png")]
     if isinstance(found, Equity):
-        kinds = dict.fromkeys(row.kind for row in found.groups)
-        files = [
-            _kept(_group_dots(found, kind), folder / f"equity_{kind}s.png")
-            for kind in kinds
-        ]
-        for students in found.curves:
+        everyone = list(found.curves)
+        figure = _group_dots(found, "quarter", everyone)
+        files = [_kept(figure, folder / "equity_quarters.png")]
+        for students in everyone:
+            if any((g.students, g.kind) == (students, "group") for g in found.groups):
+                figure = _group_dots(found, "group", [students])
+                name = f"equity_groups_{_plain(students)}.png"
+                files.append(_kept(figure, folder / name))
             name = f"equity_curves_{_plain(students)}.png"
             files.append(_kept(_equity_curves(found, students), folder / name))
         return files
@@ -88,23 +92,37 @@ def _panels(number: int, width: float, height: float) -> tuple[Any, list[Any]]:
     return figure, list(panels.flat[:number])
 
 
-def _colour(tutors: Sequence[str], tutor: str) -> str:
-    middle = [name for name in tutors if name not in BOUNDS]
-    return GREY if tutor in BOUNDS else COLOURS[middle.index(tutor) % len(COLOURS)]
+def _width(populations: Sequence[str]) -> float:
+    """Return the width of a panel in inches."""
+    return 6.4 if len(populations) == 1 else 4.4
+
+
+def _line(tutors: Sequence[str], tutor: str) -> dict[str, Any]:
+    """Return how the curve of a tutor is drawn."""
+    if tutor in BOUNDS:
+        stroke = ":" if tutor == "random" else "--"
+        return {"color": GREY, "linestyle": stroke, "linewidth": 1.3}
+    place = [name for name in tutors if name not in BOUNDS].index(tutor)
+    return {
+        "color": COLOURS[place % len(COLOURS)],
+        "linestyle": STROKES[place // len(COLOURS) % len(STROKES)],
+        "linewidth": 1.5,
+    }
 
 
 def _scores(found: Comparison) -> Any:
     """Score of each tutor with its interval, a panel per population."""
     tutors = [name for name in found.tutors if name not in BOUNDS] or found.tutors
     height = 0.9 + 0.27 * len(tutors)
-    figure, panels = _panels(len(found.populations), 4.6, height)
+    width = _width(found.populations)
+    figure, panels = _panels(len(found.populations), width, height)
     for panel, students in zip(panels, found.populations, strict=True):
         rows = [found.row(students, tutor) for tutor in tutors]
         _dots(panel, rows, "#0072b2", 0.0)
         for edge in (0.0, 1.0):
             panel.axvline(edge, color=GREY, linewidth=0.8, linestyle="--", zorder=0)
         panel.set_title(students, fontsize=10)
-        panel.set_xlabel(f"score of {found.measure}: random 0, omniscient 1")
+    figure.supxlabel(f"score of {found.measure}: random 0, omniscient 1", fontsize=9)
     _names(panels, tutors)
     return figure
 
@@ -136,30 +154,29 @@ def _names(panels: Sequence[Any], tutors: Sequence[str]) -> None:
     for panel in panels:
         panel.set_yticks(range(len(tutors)), tutors, fontsize=9)
         panel.set_ylim(len(tutors) - 0.4, -0.6)
+        panel.set_xlim(min(panel.get_xlim()[0], -0.03), 1.03)
         panel.grid(axis="y", color="0.92", linewidth=0.8)
         panel.set_axisbelow(True)
 
 
 def _curves(found: Comparison) -> Any:
     """Mastery over time of each tutor, a panel per population."""
-    figure, panels = _panels(len(found.populations), 4.2, 3.4)
+    width = _width(found.populations)
+    figure, panels = _panels(len(found.populations), width, 3.4)
     for panel, students in zip(panels, found.populations, strict=True):
         for tutor in found.tutors:
-            bound = tutor in BOUNDS
             panel.plot(
                 found.times[students],
                 found.curves[students][tutor],
-                color=_colour(found.tutors, tutor),
-                linestyle={"random": ":", "omniscient": "--"}.get(tutor, "-"),
-                linewidth=1.3 if bound else 1.5,
                 label=tutor if panel is panels[0] else None,
+                **_line(found.tutors, tutor),
             )
         panel.set_title(students, fontsize=10)
-        panel.set_xlabel("exercises")
         panel.set_ylim(0, 1.01)
         panel.margins(x=0)
-    panels[0].set_ylabel("needed skills known")
-    figure.legend(loc="outside right center", fontsize=8, frameon=False)
+    figure.supxlabel("exercises", fontsize=9)
+    figure.supylabel("needed skills known", fontsize=9)
+    figure.legend(loc="outside right center", fontsize=8, frameon=False, handlelength=3)
     return figure
 
 
@@ -196,14 +213,16 @@ def _heat_map(found: Matrix) -> Any:
     return figure
 
 
-def _group_dots(found: Equity, kind: str) -> Any:
+def _group_dots(found: Equity, kind: str, populations: Sequence[str]) -> Any:
     """Score of each tutor with each group of students, a panel per population."""
-    rows = [row for row in found.groups if row.kind == kind and row.tutor not in BOUNDS]
-    populations = list(dict.fromkeys(row.students for row in rows))
+    rows = [
+        row for row in found.groups if row.kind == kind and row.students in populations
+    ]
+    rows = [row for row in rows if row.tutor not in BOUNDS] or rows
     tutors = list(dict.fromkeys(row.tutor for row in rows))
     names = list(dict.fromkeys(row.group for row in rows))
     height = 1.2 + (0.12 + 0.12 * len(names)) * len(tutors)
-    figure, panels = _panels(len(populations), 4.6, height)
+    figure, panels = _panels(len(populations), _width(populations), height)
     colours = SHADES if kind == "quarter" else COLOURS
     for panel, students in zip(panels, populations, strict=True):
         for number, name in enumerate(names):
@@ -212,11 +231,12 @@ def _group_dots(found: Equity, kind: str) -> Any:
             label = name if panel is panels[0] else ""
             _dots(panel, mine, colours[number % len(colours)], shift, label)
         panel.set_title(students, fontsize=10)
-        panel.set_xlabel(
-            f"score of {found.comparison.measure} in the group: random 0, omniscient 1"
-        )
+    measure = found.comparison.measure
+    figure.supxlabel(
+        f"score of {measure} in the group: random 0, omniscient 1", fontsize=9
+    )
     _names(panels, tutors)
-    figure.legend(loc="outside lower center", fontsize=8, frameon=False, ncols=4)
+    figure.legend(loc="outside upper center", fontsize=8, frameon=False, ncols=4)
     return figure
 
 

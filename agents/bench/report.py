@@ -233,7 +233,7 @@ def _groups(found: Equity, students: str, kind: str) -> Table:
                 if gain
                 else (g.pass_rate, (g.pass_low, g.pass_high))
             )
-            cells.append(f"{_share(value)} {_range(*ends)}")
+            cells.append(f"{_share(value)} ({_range(*ends)})")
         rows.append((tutor, *cells))
     what = "normalised gain" if gain else "pass rate"
     title = f"{students}: {what} by {kind}, with 95 % intervals"

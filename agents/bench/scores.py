@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 RESAMPLES = 1000
+ROOM = 0.05
+"""Least distance of omniscient and random for a score between them to mean anything."""
 NUMBERS_AT_ONCE = 4_000_000
 NOTHING = (float("nan"), float("nan"))
 Interval = tuple[float, float]
@@ -59,12 +61,12 @@ class Resampled:
 
         0 is what random exercises reach, 1 what a tutor reaches who sees what the
         student knows. There is none (NaN) where the 95 % interval of the denominator
-        does not lie above 0: then these students tell no tutor from another.
+        does not lie above `ROOM`: then these students tell no tutor from another.
         """
         i, random, bound = map(self.names.index, (name, "random", "omniscient"))
         room = self.means[bound] - self.means[random]
         rooms = self.drawn[bound] - self.drawn[random]
-        if not rooms.size or quantiles(rooms)[0] <= 0:
+        if not rooms.size or quantiles(rooms)[0] <= ROOM:
             return float("nan"), np.full(rooms.shape, np.nan)
         above = self.drawn[i] - self.drawn[random]
         scores = np.divide(

@@ -24,7 +24,7 @@ class Syllabus(ReadingTutor):
         seed: Not used; every tutor takes one.
         exercises: Exercises per skill; None shares the budget equally.
         order: Slots to teach, in this order; None for the order of the shown graph.
-            Worlds shuffle slots for each student unless they are told not to.
+            Slots are shuffled for each student in worlds without `shuffle=False`.
 
     Raises:
         ValueError: If `exercises` is below 1, the order is empty, repeats a slot or

@@ -44,16 +44,21 @@ class ModelTutor:
 
     def act(self, obs: np.ndarray, info: Mapping[str, Any]) -> np.ndarray:
         """Propose one activity per lane, `(n,)` int64."""
+        # Only the first observation of an episode shows the whole budget.
+        begun = np.asarray(obs)[:, -1] >= 1.0
         scaler = self.model.get_vec_normalize_env()
         if scaler is not None:
             obs = np.asarray(scaler.normalize_obs(obs))
         policy: Any = self.model.policy
         if self.deterministic or not hasattr(policy, "get_distribution"):
-            action, _ = self.model.predict(obs, deterministic=True)
+            action, self._memory = self.model.predict(
+                obs, state=self._memory, episode_start=begun, deterministic=True
+            )
             return np.asarray(action, np.int64)
         policy.set_training_mode(False)
         with torch.no_grad():
-            distribution = self._distribution(policy, policy.obs_to_tensor(obs)[0])
+            seen = policy.obs_to_tensor(obs)[0]
+            distribution = self._distribution(policy, seen, begun)
         if not isinstance(distribution, CategoricalDistribution):
             raise ValueError(
                 f"the model's actions follow a {type(distribution).__name__}; a tutor "
@@ -62,13 +67,13 @@ class ModelTutor:
         chances = distribution.distribution.probs.double().cpu().numpy()
         return sample(chances, self.rng).astype(np.int64)
 
-    def _distribution(self, policy: Any, seen: torch.Tensor) -> Any:
+    def _distribution(self, policy: Any, seen: torch.Tensor, begun: np.ndarray) -> Any:
         if not hasattr(policy, "lstm_actor"):
             return policy.get_distribution(seen)
         if self._memory is None:
             layers, _, size = policy.lstm_hidden_state_shape
             nothing = torch.zeros(layers, len(seen), size, device=seen.device)
             self._memory = (nothing, nothing)
-        going_on = torch.zeros(len(seen), device=seen.device)
-        found, self._memory = policy.get_distribution(seen, self._memory, going_on)
+        starts = torch.as_tensor(begun, dtype=torch.float32, device=seen.device)
+        found, self._memory = policy.get_distribution(seen, self._memory, starts)
         return found

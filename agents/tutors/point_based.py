@@ -17,7 +17,7 @@ from curiosity_rl.agents.tutors.knowledge import (
 from curiosity_rl.jit import kernel
 from curiosity_rl.protocols import StudentModel
 
-MOST_SWEEPS, CLOSE = 200, 1e-4
+MOST_SWEEPS, QUIET, CLOSE = 200, 3, 1e-4
 WANDERING = (0.0, 0.1, 0.3, 1.0)
 """Shares of random activities of the tutors along whose way beliefs are gathered."""
 
@@ -151,7 +151,8 @@ def solve_points(
     """Improve a plan at these beliefs by randomised point-based value iteration.
 
     Each sweep backs up beliefs in random order, until the value of none is below that
-    of the last sweep. It ends when no value moves by more than 1e-4 of the largest.
+    of the last sweep. It ends when, for three sweeps, no value moved by more than 1e-4
+    of the largest.
 
     Args:
         problem: What to plan for.
@@ -167,11 +168,13 @@ def solve_points(
         plan = Plan(known[None].astype(np.float64), np.zeros(1, np.int64))
     value = plan.value(points)
     most = problem.m / (1.0 - problem.discount)
+    quiet = 0
     for _ in range(MOST_SWEEPS):
         plan, better = _sweep(problem, points, value, plan, rng)
         moved = np.max(better - value)
         value = better
-        if moved < CLOSE * most:
+        quiet = quiet + 1 if moved < CLOSE * most else 0
+        if quiet == QUIET:
             break
     return plan
 

@@ -187,6 +187,8 @@ def _missing(tutor: str, feature: str, layout: ActivityLayout) -> str:
             "make the world with graph_shown='true', or take a tutor that needs no "
             "graph, such as 'rotate' or 'zpdes-blind'"
         )
+    elif feature.startswith("graph_"):
+        way_out = "make the world with belief='graph'"
     elif "belief" in feature:
         way_out = (
             "make the world with belief=True, or take a tutor that keeps no belief, "

@@ -39,6 +39,8 @@ class ZpdesList(ReadingTutor):
         up: Share right above which the next activity opens (`upZPD`).
         down: Share right above which an activity closes (`deactZPD`).
         promote: Weight of a new activity over the smallest open weight, positive.
+        eager: Leave open activities with fewer than two answers out of the mean; they
+            do not count as 0 then, and more is open at the same time.
         stall: Our addition, to leave hopeless activities: if every open one has 2 d
             answers and at most 35 % of the last d right, the next one opens too, with
             weight .05; open weights stay above .001.
@@ -63,6 +65,7 @@ class ZpdesList(ReadingTutor):
         down: float = 0.7,
         promote: float = 1.0,
         stall: bool = False,
+        eager: bool = False,
     ):
         super().__init__(layout, seed)
         if not 0.0 <= filter1 < 1.0:
@@ -74,7 +77,7 @@ class ZpdesList(ReadingTutor):
                 raise ValueError(f"{name} is {share}: give a share from 0 to 1")
         if promote <= 0.0:
             raise ValueError(f"promote is {promote}: give a positive number")
-        self.filter1, self.d, self.stall = filter1, d, stall
+        self.filter1, self.d, self.stall, self.eager = filter1, d, stall, eager
         self.up, self.down, self.promote = up, down, promote
 
     def notes(self, reading: Reading) -> dict[str, np.ndarray]:
@@ -141,9 +144,10 @@ class ZpdesList(ReadingTutor):
     ) -> None:
         """Open the next activity never tried where success or a stall calls for it."""
         opened, count = notes["open"], notes["count"]
-        many = np.maximum(opened.sum(axis=1), 1)
         recent = _share_right(notes["answers"], np.minimum(count, self.d // 2))
-        success = np.where(opened & (count >= 2), recent, 0.0).sum(axis=1) / many
+        told = opened & (count >= 2)
+        many = (told if self.eager else opened).sum(axis=1)
+        success = np.where(told, recent, 0.0).sum(axis=1) / np.maximum(many, 1)
         fresh = needed & ~notes["entered"]
         rank = np.where(fresh, notes["rank"], np.iinfo(np.int64).max)
         following = np.arange(count.shape[1]) == rank.argmin(axis=1)[:, None]

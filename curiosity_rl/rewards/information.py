@@ -345,12 +345,14 @@ class BeliefGain:
         changed = old != new  # an answer moves few skills: save the logarithms
         kept = keep(batch, self.mask)
         if kept is not None:
-            changed &= kept
+            changed &= kept > 0
         # float64: the two terms cancel where the belief moves little
         p, q = new[changed].astype(np.float64), old[changed].astype(np.float64)
         gain = np.zeros(old.shape, np.float32)
         divergence = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
         gain[changed] = np.maximum(divergence, 0)  # rounding may dip below
+        if kept is not None:
+            gain *= kept
         return gain.sum(-1)
 
     def update(self, batch: Transitions) -> dict[str, float]:

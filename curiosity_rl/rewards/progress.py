@@ -77,7 +77,7 @@ class BeliefProgress:
         """Return the potential of beliefs `(T, N, A)`, `(T, N)` float32."""
         belief = belief.astype(np.float32, copy=False)
         if self.potential == "product":
-            return (belief if kept is None else np.where(kept, belief, 1)).prod(-1)
+            return (belief if kept is None else belief**kept).prod(-1)
         if self.potential == "log-odds":
             low, high = float(_odds(DOUBT)), float(_odds(CERTAINTY))
             belief = (_odds(np.clip(belief, DOUBT, CERTAINTY)) - low) / (high - low)

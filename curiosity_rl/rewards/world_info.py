@@ -40,7 +40,12 @@ def read(batch: Transitions, key: str) -> np.ndarray:
 def keep(batch: Transitions, mask: Mask) -> np.ndarray | None:
     """Return which skills count, `(T, N, A)` bool; None where all do.
 
+    Where the world reports probabilities, those: how much each skill counts.
+
     Raises:
         ValueError: If the world does not report the mask.
     """
-    return None if mask == "none" else read(batch, mask).astype(bool)
+    if mask == "none":
+        return None
+    kept = read(batch, mask)
+    return kept if kept.dtype.kind == "f" else kept.astype(bool)

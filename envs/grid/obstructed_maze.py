@@ -145,7 +145,8 @@ class ObstructedMaze(GridWorld):
     Args:
         maze: `1Dl`, `1Dlh`, `1Dlhb`, `2Dl`, `2Dlh`, `2Dlhb`, `1Q`, `2Q` or `Full`.
         covered_keys: Whether a green ball may come to lie where a key was, which is
-            then lost, as in MiniGrid's v0: some mazes cannot be solved.
+            then lost, as in MiniGrid's v0: some mazes then cannot be solved (shares in
+            docs/grid_worlds.md). Without it every maze can.
         room_size: Side of a room with its walls, 6 (MiniGrid's) to 16.
         max_steps: Time limit; None for MiniGrid's `4 * room_size ** 2` for each room
             on the longest way.

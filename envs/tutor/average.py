@@ -15,7 +15,8 @@ def average_student(state: State, params: Params) -> StudentModel:
     """Average the skills of freshly drawn students.
 
     Of additive prerequisites, T_k + D_k * known prerequisites, `learn` is the mean
-    chance with all prerequisites known, `leak` the share that is left with none.
+    chance with all prerequisites known, `leak` the share that is left with none. Graded
+    students count as Bayesian ones with the same rates.
 
     Args:
         state: Students at the start of an episode.
@@ -40,8 +41,15 @@ def average_student(state: State, params: Params) -> StudentModel:
         forgetting=float(np.diff(params.share, prepend=0.0) @ params.forgetting),
         learn_first=params.learn_first,
         skills=params.skills,
-        exact=bool((params.model == BKT).all()) and not params.forget_others,
+        exact=_bayesian(params),
     )
+
+
+def _bayesian(params: Params) -> bool:
+    """Whether every student is one of Bayesian knowledge tracing, and nothing else."""
+    alike = len(np.unique(params.forgetting)) == 1 and bool((params.model == BKT).all())
+    plain = params.representations == 1 and params.dropout == 0
+    return alike and plain and not params.forget_others
 
 
 def _mean(value: np.ndarray, among: np.ndarray) -> float:

@@ -144,11 +144,13 @@ def lower_rates(word, i, k, state, params):
     """Take a normal number off every rate of skill k that is not 0.
 
     EDM 2016: a negative number becomes .01, but for the boost; rates stay in 0 to 1.
+    Each prerequisite has a boost of its own there; here, they share the mean of these.
     Return the advanced word.
     """
     g = state.group[i]
     mean, deviation = params.lowered_mean[g], params.lowered_sd[g]
-    for c in range(4):
+    links, boosts = 0, 0.0
+    for c in range(3 + state.parents.shape[2]):
         word += STEP
         less = mean + deviation * normal(word)
         word += STEP
@@ -158,8 +160,11 @@ def lower_rates(word, i, k, state, params):
             state.guess[i, k] = lowered(state.guess[i, k], less, 0.01)
         elif c == 2:
             state.slip[i, k] = lowered(state.slip[i, k], less, 0.01)
-        else:
-            state.boost[i, k] = lowered(state.boost[i, k], less, less)
+        elif state.parents[i, k, c - 3] >= 0:
+            links += 1
+            boosts += lowered(state.boost[i, k], less, less)
+    if links > 0:
+        state.boost[i, k] = boosts / links
     return word
 
 

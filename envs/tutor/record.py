@@ -195,8 +195,9 @@ def note(i, k, right, state, params):
     state.last[i, k] = state.elapsed[i]
     state.activity[i] = k
     state.outcome[i] = 1 if right else 0
-    state.attempts[i, k] += 1
-    f[k, ATTEMPTS] = ATTEMPTS_FEATURE[min(state.attempts[i, k], MOST_ATTEMPTS)]
+    attempts = min(state.attempts[i, k] + 1, MOST_ATTEMPTS)
+    state.attempts[i, k] = attempts
+    f[k, ATTEMPTS] = ATTEMPTS_FEATURE[attempts]
     for c in range(LAST + 3, LAST, -1):
         f[k, c] = f[k, c - 1]
     f[k, LAST] = 1.0 if right else -1.0

@@ -49,11 +49,17 @@ class State(NamedTuple):
     probe: np.ndarray  # (n,) bool, whether it was a test that teaches nothing
     outcome: np.ndarray  # (n,) int8, last answer; 1 right, 0 wrong
     children: np.ndarray  # (n, A, W) uint64, the same links from the other end
-    attempts: np.ndarray  # (n, A) int32
+    attempts: np.ndarray  # (n, A) int16, exercises of it, up to MOST_ATTEMPTS
     last: np.ndarray  # (n, A) int32, exercise at which it was last practised; 0 never
     features: np.ndarray  # (n, A, F) float32, see record.FEATURES
     belief_before: np.ndarray  # (n, A) float32, belief before the last answer
     seen: np.ndarray  # (n, A) float32, day of the last exercise; else no columns
+    # the belief over graph and mastery, see graph_belief.Particles; else without room
+    dice: np.ndarray
+    past: np.ndarray
+    weights: np.ndarray
+    tables: np.ndarray
+    desk: np.ndarray
 
 
 class Params(NamedTuple):
@@ -114,6 +120,8 @@ class Sizes(NamedTuple):
     traits: int = 0
     handicaps: bool = False
     days: bool = False
+    budget: int = 0
+    particles: int = 0
 
 
 def allocate(lanes: int, sizes: Sizes) -> State:
@@ -157,9 +165,25 @@ def allocate(lanes: int, sizes: Sizes) -> State:
         probe=np.zeros(lanes, dtype=np.bool_),
         outcome=np.zeros(lanes, dtype=np.int8),
         children=np.zeros((*table, words), dtype=np.uint64),
-        attempts=np.zeros(table, dtype=np.int32),
+        attempts=np.zeros(table, dtype=np.int16),
         last=np.zeros(table, dtype=np.int32),
         features=np.zeros((*table, sizes.features), dtype=np.float32),
         belief_before=rates(),
         seen=np.zeros((lanes, activities * sizes.days), dtype=np.float32),
+        **_of_belief(lanes, activities, sizes.budget, sizes.particles),
     )
+
+
+def _of_belief(
+    lanes: int, activities: int, budget: int, particles: int
+) -> dict[str, np.ndarray]:
+    """Return the arrays of the belief over graph and mastery, by name."""
+    some = min(particles, 1)
+    rows = (budget + 1) * some
+    return {
+        "dice": np.zeros((lanes, some), np.uint64),
+        "past": np.zeros((lanes, rows, 3, activities), np.int16),
+        "weights": np.zeros((lanes, particles)),
+        "tables": np.zeros((lanes, particles + some, 7, activities), np.int16),
+        "desk": np.zeros((lanes, max(activities, particles) * some)),
+    }

@@ -174,11 +174,3 @@ def attend(i, k, right, known_before, state, params):
     state.answers[i] = word
     known = has(state.mastery, i, k)
     return leaves(i, right, known_before, known, uniform(word), state, params)
-
-
-@kernel
-def answer_all(actions, state, params, right):
-    """Rules and answers alone, for all lanes: no record, no observation."""
-    for i in range(actions.shape[0]):
-        right[i] = answer(i, actions[i], state, params)
-        pass_time(i, state, params)

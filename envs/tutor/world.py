@@ -17,11 +17,19 @@ from curiosity_rl.envs.tutor import state as st
 from curiosity_rl.envs.tutor.average import average_student
 from curiosity_rl.envs.tutor.bits import unpack
 from curiosity_rl.envs.tutor.drawing import draw_student
-from curiosity_rl.envs.tutor.kernel import observe_lanes, reset_lanes, step_all
+from curiosity_rl.envs.tutor.inference import INFERRED, Inference
+from curiosity_rl.envs.tutor.kernel import (
+    move_all,
+    observe_lanes,
+    reset_lanes,
+    step_all,
+)
 from curiosity_rl.envs.tutor.population import Mixture
 from curiosity_rl.envs.tutor.strength import LEVELS, TRAITS, strengths
 from curiosity_rl.envs.world import World
 from curiosity_rl.protocols import ActivityLayout
+
+__all__ = ["Tutor", "move_all"]
 
 GATINGS = {"hard": st.HARD, "soft": st.SOFT, "additive": st.ADDITIVE}
 GRAPHS = {"none": st.NONE, "true": st.TRUE, "noisy": st.NOISY}
@@ -126,7 +134,7 @@ class Tutor(World):
             population's own. Graded students have no use for it.
         graph_shown: `true`, `none`, or `noisy` (each link wrong with `graph_noise`).
         reward: `exam`, `gain` or `mastery`.
-        belief: Whether the observation holds beliefs.
+        belief: Whether the observation holds beliefs; `graph`: see graph_belief.py.
         leak: Share of the chance to learn that is left without prerequisites.
         prior: Chance that a skill is known at the start; None for the population's own.
         min_unknown: Needed skills unknown at the start, at least; None for 6 or half of
@@ -148,6 +156,7 @@ class Tutor(World):
         representations: Ways to present a skill. A handicapped student does not grasp
             one of them: answers to it are guesses, and it teaches nothing.
         probe: Whether the tutor can also test without teaching.
+        particles: Hypotheses of `belief="graph"`.
 
     Raises:
         ValueError: If a setting is not allowed, or no student can meet the settings.
@@ -170,7 +179,7 @@ class Tutor(World):
         forgetting: float | None = None,
         graph_shown: Literal["true", "none", "noisy"] = "true",
         reward: Literal["exam", "gain", "mastery"] = "exam",
-        belief: bool = True,
+        belief: bool | Literal["graph"] = True,
         leak: float = 0.02,
         prior: float | None = None,
         min_unknown: int | None = None,
@@ -184,6 +193,7 @@ class Tutor(World):
         dropout: float = 0.0,
         representations: int = 1,
         probe: bool = False,
+        particles: int = 16,
     ) -> None:
         self.curriculum = curricula.parse(curriculum)
         self.budget = whole("budget", budget, 1, 1_000_000)
@@ -205,6 +215,8 @@ class Tutor(World):
         names = record.feature_names(
             graph, self.curriculum.max_parents, days, representations
         )
+        infer = isinstance(belief, str) and bool(choice("belief", belief, ["graph"]))
+        names += INFERRED * infer
         self.params = st.Params(
             skills=skills,
             activities=activities,
@@ -243,9 +255,11 @@ class Tutor(World):
             traits=TRAITS * people.graded,
             handicaps=representations > 1,
             days=days,
+            budget=self.budget,
+            particles=whole("particles", particles, 1, 4096) * infer,
         )
         self._reward = REWARDS[choice("reward", reward, REWARDS)]
-        belief = flag("belief", belief)
+        belief = infer or flag("belief", belief)
         columns = [
             c for c, name in enumerate(names) if belief or name not in record.BELIEFS
         ]
@@ -257,15 +271,16 @@ class Tutor(World):
             lessons = self.budget // self.params.lesson
             total = lessons * self.params.pause + self.params.exam_pause
             high = max(high, record.DAYS_SCALE * math.log1p(total))
-        high += 1e-6
-        self.observation_space = Box(-1.0, high, (self.layout.size,), np.float32)
+        self.observation_space = Box(-1.0, high + 1e-6, (self.layout.size,), np.float32)
         self.modes = representations * (2 if flag("probe", probe) else 1)
         self.action_space = Discrete(activities * self.modes)
         lowest = {"exam": 0.0, "gain": -float(skills), "mastery": -1.0}[reward]
         self.reward_range = (lowest if self._can_forget() else 0.0, 1.0)
         self.coverage_shape = (activities, skills + 1)
-        student = average_student(self._try_students(), self.params)
+        trial = self._try_students()
+        student = average_student(trial, self.params)
         self.layout = replace(self.layout, student=student)
+        self._inference = Inference(trial, self.params, self._sizes, self.modes)
 
     def _can_forget(self) -> bool:
         memory = np.isin(self.params.model, (st.HLR, st.FSRS, st.PFA))
@@ -289,6 +304,7 @@ class Tutor(World):
             ValueError: If no student meets the settings.
         """
         self._enrol(state, lanes, self.params)
+        self._inference.begin(state, lanes)
 
     def _enrol(self, state: st.State, lanes: np.ndarray, params: st.Params) -> None:
         slots = np.empty(params.activities, dtype=np.int64)
@@ -304,18 +320,10 @@ class Tutor(World):
         self, state: st.State, actions: np.ndarray, out: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give one exercise in every lane; return rewards and terminated, `(n,)`."""
-        rewards = np.empty(len(actions))
-        terminated = np.empty(len(actions), dtype=np.bool_)
-        step_all(
-            actions,
-            state,
-            self.params,
-            self._reward,
-            self._columns,
-            rewards,
-            terminated,
-            out,
-        )
+        rewards, terminated = np.empty(len(actions)), np.empty(len(actions), np.bool_)
+        given = (actions, state, self.params, self._reward, self._columns)
+        step_all(*given, rewards, terminated, out)
+        self._inference.follow(state, out)
         return rewards, terminated
 
     def observe(self, state: st.State, lanes: np.ndarray, out: np.ndarray) -> None:
@@ -364,7 +372,7 @@ class Tutor(World):
         }
         if shown:
             info["needed"] = features[..., record.NEEDED] > 0
-        return info
+        return info | self._inference.info(features)
 
     def coverage(self, state: st.State) -> np.ndarray:
         """Return the cell (last activity, skills known) of each lane, flat index."""
