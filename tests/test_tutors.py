@@ -16,6 +16,7 @@ from curiosity_rl.protocols import ActivityLayout
 from curiosity_rl.registry import TUTORS
 
 BELIEFS = {"belief", "joint_belief", "parents_belief", "parents_joint_belief"}
+EVERYTHING = (*SHOWN, "graph_useful")
 GRAPH_TUTORS = [
     "n-in-a-row",
     "n-in-a-row-backtrack",
@@ -53,7 +54,7 @@ DRAWING = {
 
 
 def test_every_name_makes_a_tutor() -> None:
-    layout = ActivityLayout(4, SHOWN, 100, STUDENT)
+    layout = ActivityLayout(4, EVERYTHING, 100, STUDENT)
     for name in TUTORS:
         tutor = make_tutor(name, layout)
         assert isinstance(tutor, Tutor)
@@ -122,10 +123,11 @@ def test_available_tutors_are_those_that_can_be_made() -> None:
     blind = ActivityLayout(4, BLIND)
     assert {*BLIND_TUTORS, "omniscient"} <= set(available_tutors(blind))
     assert not {"n-in-a-row", "zpdes"} & set(available_tutors(blind))
-    full = ActivityLayout(4, SHOWN, 100, STUDENT)
+    full = ActivityLayout(4, EVERYTHING, 100, STUDENT)
     assert available_tutors(full) == list(TUTORS)
     # dynamic needs to know the end and the rules
-    assert set(TUTORS) - set(available_tutors(ActivityLayout(4, SHOWN))) == {"dynamic"}
+    silent = available_tutors(ActivityLayout(4, EVERYTHING))
+    assert set(TUTORS) - set(silent) == {"dynamic"}
 
 
 # --- reading and graph ------------------------------------------------------------
