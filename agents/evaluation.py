@@ -25,8 +25,8 @@ GRAPH_TUTORS: dict[str, str] = {
     "BKT mastery .95": "bkt-mastery",
     "parent inference": "parent-inference",
     "ZPDES": "zpdes",
-    "fixed syllabus": "syllabus",
     "graph inference": "graph-inference",
+    "fixed syllabus": "syllabus",
     "omniscient": "omniscient",
 }
 """Rules to compare with where the graph is shown: label -> tutor."""

@@ -38,15 +38,6 @@ _ARM = "curiosity_rl.envs.arm.world:Arm"
 WORLDS: dict[str, WorldSpec] = {
     "tutor-v0": WorldSpec(_TUTOR),
     "tutor-blind-v0": WorldSpec(_TUTOR, {"graph_shown": "none", "budget": 300}),
-    "tutor-noisy-v0": WorldSpec(
-        _TUTOR,
-        {
-            "graph_shown": "noisy",
-            "graph_noise": 0.3,
-            "graph_dropped": 0.3,
-            "budget": 300,
-        },
-    ),
     "tutor-chain-v0": WorldSpec(
         _TUTOR,
         {
@@ -65,6 +56,15 @@ WORLDS: dict[str, WorldSpec] = {
             "budget": 100,
             "goals": 6,
             "distractors": 0,
+        },
+    ),
+    "tutor-noisy-v0": WorldSpec(
+        _TUTOR,
+        {
+            "graph_shown": "noisy",
+            "graph_noise": 0.3,
+            "graph_dropped": 0.3,
+            "budget": 300,
         },
     ),
     "tutor-memory-v0": WorldSpec(
@@ -144,6 +144,7 @@ TUTORS: dict[str, str] = {
     "lowest-mastery": "curiosity_rl.agents.tutors.rules:LowestMastery",
     "parent-inference": "curiosity_rl.agents.tutors.rules:ParentInference",
     "zpdes": "curiosity_rl.agents.tutors.zpdes:Zpdes",
+    "graph-inference": "curiosity_rl.agents.tutors.inference:GraphInference",
     "zpdes-dag": "curiosity_rl.agents.tutors.zpdes_dag:ZpdesDag",
     "riarit": "curiosity_rl.agents.tutors.riarit:Riarit",
     "leitner": "curiosity_rl.agents.tutors.leitner:Leitner",
@@ -151,7 +152,6 @@ TUTORS: dict[str, str] = {
     "zpdes-list": "curiosity_rl.agents.tutors.zpdes_list:ZpdesList",
     "qmdp": "curiosity_rl.agents.tutors.qmdp:Qmdp",
     "perseus": "curiosity_rl.agents.tutors.perseus:Perseus",
-    "graph-inference": "curiosity_rl.agents.tutors.inference:GraphInference",
     "rotate": "curiosity_rl.agents.tutors.blind:Rotate",
     "stay": "curiosity_rl.agents.tutors.blind:Stay",
     "zpdes-blind": "curiosity_rl.agents.tutors.zpdes:ZpdesBlind",

@@ -6,8 +6,8 @@ import numpy as np
 
 from curiosity_rl.envs.tutor import hypotheses as hy
 from curiosity_rl.envs.tutor import state as st
+from curiosity_rl.envs.tutor.bits import unpack
 
-DRAWS = 256
 MOST_ACTIVITIES = 64
 DOUBT = 0.02
 """Least chance that a link shown is wrong, or one is missing: moves between hypotheses
@@ -15,29 +15,27 @@ need a way, and authors err."""
 _CERTAIN = 1e-12
 
 
-def expect(params: st.Params, particles: int) -> hy.Model:
+def expect(students: st.State, params: st.Params, particles: int) -> hy.Model:
     """Return the model of students that belong to these settings.
 
-    The rates of a skill are one of 256 draws from the population, the same for every
-    tutor; ability is drawn anew for each.
+    A skill's rates are those of some skill of some student of a sample, independent
+    between skills; graded students count as Bayesian ones with the same rates, and
+    nothing is forgotten.
 
     Args:
+        students: A sample of freshly drawn students.
         params: Settings of the world.
         particles: Number of hypotheses.
 
     Raises:
-        ValueError: If graphs of this curriculum, or these students, cannot be inferred.
+        ValueError: If graphs of this curriculum cannot be inferred.
     """
     _check(params)
-    rng = np.random.default_rng(0)
-    rows = params.table[rng.integers(len(params.table), size=DRAWS)]
-    rows = rows + params.jitter[0] * rng.normal(size=rows.shape)
-    ability = params.ability_sd[0] * rng.normal(size=DRAWS)
-    rows[:, 0] += params.ability_on_learn[0] * ability + params.learn_shift[0]
-    clips = params.clips[0]
-    rates = np.clip(1 / (1 + np.exp(-rows)), clips[::2], clips[1::2])
+    skill = ~unpack(students.distractor, params.activities)
+    rates = [getattr(students, name)[skill] for name in ("learn", "guess", "slip")]
+    weight = np.diff(params.share, prepend=0.0)
+    known = float(weight @ (1 / (1 + np.exp(-params.prior_logit))))
     noise, dropped = _errors(params)
-    known = float(1 / (1 + np.exp(-params.prior_logit[0])))
     return hy.Model(
         skills=params.skills,
         activities=params.activities,
@@ -52,7 +50,7 @@ def expect(params: st.Params, particles: int) -> hy.Model:
         noisy=params.graph != st.NONE,
         noise=noise,
         dropped=dropped,
-        rates=with_logs(rates, params.leak),
+        rates=with_logs(np.stack(rates, axis=1).astype(np.float64), params.leak),
     )
 
 
@@ -86,16 +84,6 @@ def _check(params: st.Params) -> None:
         raise ValueError(
             "belief='graph' infers graphs of layered curricula with hard gating; use "
             "curriculum='layered-K' and gating='hard', or belief=True"
-        )
-    if params.share.size > 1 or params.model[0] != st.BKT:
-        raise ValueError(
-            "belief='graph' takes it that all students are of one population of the "
-            "BKT family; use population='assistments' or 'textbook', or belief=True"
-        )
-    if params.forgetting[0] > 0:
-        raise ValueError(
-            f"belief='graph' takes it that nothing is forgotten, and forgetting is "
-            f"{params.forgetting[0]}; use forgetting=0 or belief=True"
         )
     if params.activities > MOST_ACTIVITIES or params.budget >= hy.NEVER:
         raise ValueError(

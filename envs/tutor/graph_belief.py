@@ -12,9 +12,15 @@ distractors, prerequisites, rates, and when each skill became known. An answer t
 4. moves every particle by a few Gibbs and Metropolis steps that leave the posterior as
    it is (graph_moves.py), which makes up for the particles that were lost.
 
+Features of an activity are probabilities: `graph_known`; `graph_open`, its
+prerequisites are known; `graph_needed` by the goals; `graph_missing`, needed and
+unknown; `graph_ready`, open and unknown; `graph_useful`, that and needed; `graph_gain`,
+that and learnt by one exercise; `graph_skill`, no distractor. In `info`, `belief` then
+is the first and `needed` the third.
+
 With more and more particles the marginals become those of the exact posterior. Rates
-stand in a table of draws from the population, taken as independent between skills: that
-the able learn everything faster is left out, and so is their larger prior knowledge.
+stand in a table of a sample of the population, independent between skills: that the
+able learn everything faster is left out, and so is their larger prior knowledge.
 
 Source: Gordon, Salmond and Smith 1993 (particle filter); Gilks and Berzuini 2001,
 "Following a moving target" (moves after resampling).
@@ -31,6 +37,7 @@ from curiosity_rl.envs.tutor.graph_moves import parents_given, sweep
 from curiosity_rl.envs.tutor.hypotheses import (
     COUNT,
     FIRST,
+    IMPOSSIBLE,
     LAST,
     NEVER,
     POSITION,
@@ -95,8 +102,10 @@ def of_state(state: State) -> Particles:
 def draw_order(h, goal, shown, dice, model):
     """Fill an order from its end, every skill before the children that are shown.
 
-    Return whether a place was found for all, goals in the last half.
+    Return `-log P(this order is drawn)`, or IMPOSSIBLE where no place was left, or
+    goals would not stand in the last half.
     """
+    surprise = 0.0
     for k in range(model.activities):
         h[POSITION, k] = -1
     for place in range(model.activities - 1, -1, -1):
@@ -121,50 +130,51 @@ def draw_order(h, goal, shown, dice, model):
                 elif fits:
                     choices += 1
         if chosen < 0:
-            return False
+            return IMPOSSIBLE
+        surprise += np.log(choices)
         h[POSITION, chosen] = place
         h[SLOT, place] = chosen
         if place == earliest_goal(model):
             for k in range(model.activities):
                 if among(goal, k) and h[POSITION, k] < 0:
-                    return False
-    return True
+                    return IMPOSSIBLE
+    return surprise
 
 
 @routine
 def draw_hypothesis(h, past, goal, shown, dice, desk, model):
     """Draw a student from the prior, given goals and the graph shown.
 
-    Given the order the draw is exact; where a graph is shown, the order itself is only
-    a possible one, and moves bring it to its distribution. Return whether one was
-    found.
+    Return the log-weight that makes up for an order and layers that were drawn without
+    regard to how well they explain the links shown; IMPOSSIBLE if none was found.
     """
     for _ in range(STARTS):
-        if not draw_order(h, goal, shown, dice, model):
+        weight = draw_order(h, goal, shown, dice, model)
+        if weight < POSSIBLE:
             continue
         for k in range(model.activities):
             h[FIRST, k], h[SECOND, k], h[WHEN, k] = -1, -1, NEVER
             h[ROW, k] = int(draw(dice) * model.rates.shape[0])
         start, end = 0, 0
-        possible = True
         for place in range(model.skills):
             if place == end:
                 start = end
                 end += 1 + int(draw(dice) * 3)
             h[START, place] = start
             k = h[SLOT, place]
-            total = parents_given(h, past, shown, 0, k, dice, desk, True, model)
-            possible = total > POSSIBLE
-            if not possible:
+            weight += parents_given(h, past, shown, 0, k, dice, desk, True, model)
+            if weight < POSSIBLE:
                 break
+            if start == 0:  # its not being known, which is drawn below
+                weight -= model.log_unknown
         # Only now: a skill that is known would be a likelier or unlikelier parent.
         for place in range(model.skills):
             k = h[SLOT, place]
             if opening(h, k) == 0 and draw(dice) < model.known:
                 h[WHEN, k] = 0
-        if possible and enough_unknown(h, goal, model):
-            return True
-    return False
+        if weight > POSSIBLE and enough_unknown(h, goal, model):
+            return weight
+    return IMPOSSIBLE
 
 
 @kernel
@@ -182,15 +192,23 @@ def begin(i, belief, model):
         for column in range(2):
             word = mix(word ^ np.uint64(shown[k, column] + 1))
     dice[0] = mix(word)
+    weights, top = belief.weights[i], IMPOSSIBLE
     for m in range(model.particles):
         h = belief.tables[i, m]
         goal, desk = belief.goal[i, 0], belief.desk[i]
-        belief.weights[i, m] = 1.0 / model.particles
-        if not draw_hypothesis(h, past, goal, shown, dice, desk, model):
+        weights[m] = draw_hypothesis(h, past, goal, shown, dice, desk, model)
+        if weights[m] < POSSIBLE:
             if m == 0:
                 return False
             copy(belief.tables[i, m - 1], h)
-        for _ in range(BURN_IN if model.noisy else 0):
+            weights[m] = weights[m - 1]
+        top = max(top, weights[m])
+    for m in range(model.particles):
+        weights[m] = np.exp(weights[m] - top)
+    settle(i, belief, model)
+    for m in range(model.particles if model.noisy else 0):
+        h, goal, desk = belief.tables[i, m], belief.goal[i, 0], belief.desk[i]
+        for _ in range(BURN_IN):
             k = int(draw(dice) * model.activities)
             sweep(h, spare, past, shown, goal, 0, k, dice, desk, model)
     marginals(i, 0, belief, model)
@@ -219,6 +237,20 @@ def resample(i, belief, model):
             copy(belief.tables[i, m], belief.tables[i, free])
             copies[free] += 1.0
             copies[m] -= 1.0
+
+
+@kernel
+def settle(i, belief, model):
+    """Let the weights of lane i sum to 1; resample where few particles hold most."""
+    weights = belief.weights[i]
+    total, squares = 0.0, 0.0
+    for m in range(model.particles):
+        total += weights[m]
+    for m in range(model.particles):
+        weights[m] /= total
+        squares += weights[m] * weights[m]
+    if squares * model.particles > 2.0:
+        resample(i, belief, model)
 
 
 @kernel
@@ -256,16 +288,9 @@ def follow(i, k, right, belief, model):
     past[t, WINS, k] += right
     past[t, LAST, k] = t
     dice[0] = mix(dice[0] ^ np.uint64(2 * k + right))
-    total = 0.0
     for m in range(model.particles):
         weights[m] *= weigh(belief.tables[i, m], t, k, right, dice, model)
-        total += weights[m]
-    concentration = 0.0
-    for m in range(model.particles):
-        weights[m] /= total
-        concentration += weights[m] * weights[m]
-    if concentration * model.particles > 2.0:
-        resample(i, belief, model)
+    settle(i, belief, model)
     spare = belief.tables[i, model.particles]
     for m in range(model.particles):
         h = belief.tables[i, m]

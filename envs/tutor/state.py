@@ -170,15 +170,16 @@ def allocate(lanes: int, sizes: Sizes) -> State:
         features=np.zeros((*table, sizes.features), dtype=np.float32),
         belief_before=rates(),
         seen=np.zeros((lanes, activities * sizes.days), dtype=np.float32),
-        **room(lanes, sizes),
+        **_of_belief(lanes, activities, sizes.budget, sizes.particles),
     )
 
 
-def room(lanes: int, sizes: Sizes) -> dict[str, np.ndarray]:
+def _of_belief(
+    lanes: int, activities: int, budget: int, particles: int
+) -> dict[str, np.ndarray]:
     """Return the arrays of the belief over graph and mastery, by name."""
-    activities, particles = sizes.activities, sizes.particles
     some = min(particles, 1)
-    rows = (sizes.budget + 1) * some
+    rows = (budget + 1) * some
     return {
         "dice": np.zeros((lanes, some), np.uint64),
         "past": np.zeros((lanes, rows, 3, activities), np.int16),

@@ -12,19 +12,12 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from curiosity_rl.envs.settings import choice, flag, real, whole
-from curiosity_rl.envs.tutor import (
-    curricula,
-    graph_belief,
-    populations,
-    record,
-    reports,
-)
+from curiosity_rl.envs.tutor import curricula, populations, record
 from curiosity_rl.envs.tutor import state as st
 from curiosity_rl.envs.tutor.average import average_student
 from curiosity_rl.envs.tutor.bits import unpack
 from curiosity_rl.envs.tutor.drawing import draw_student
-from curiosity_rl.envs.tutor.expectations import expect
-from curiosity_rl.envs.tutor.hypotheses import Model
+from curiosity_rl.envs.tutor.inference import INFERRED, Inference
 from curiosity_rl.envs.tutor.kernel import (
     move_all,
     observe_lanes,
@@ -32,7 +25,7 @@ from curiosity_rl.envs.tutor.kernel import (
     step_all,
 )
 from curiosity_rl.envs.tutor.population import Mixture
-from curiosity_rl.envs.tutor.strength import LEVELS, TRAITS
+from curiosity_rl.envs.tutor.strength import LEVELS, TRAITS, strengths
 from curiosity_rl.envs.world import World
 from curiosity_rl.protocols import ActivityLayout
 
@@ -41,6 +34,7 @@ __all__ = ["Tutor", "move_all"]
 GATINGS = {"hard": st.HARD, "soft": st.SOFT, "additive": st.ADDITIVE}
 GRAPHS = {"none": st.NONE, "true": st.TRUE, "noisy": st.NOISY}
 REWARDS = {"exam": st.EXAM, "gain": st.GAIN, "mastery": st.MASTERY}
+PARAMETER_ROWS = ("learn", "guess", "slip", "boost", "parents", "group", "model")
 TRIAL_LANES = 64
 REDRAWS, TRIAL_REDRAWS = 10_000, 1_000
 """Draws until a student is given up. The trial allows fewer, so that settings that pass
@@ -91,9 +85,7 @@ class Tutor(World):
 
     From `needed` to parents, features exist only where a graph is shown; `days` only
     with lessons, `success_as_..` with several representations. With `belief=False` the
-    four features that hold beliefs are left out. With `belief="graph"` the tutor
-    infers graph and mastery together from goals, the graph shown and the answers, and
-    the observation also holds the features that graph_belief.py names.
+    four features that hold beliefs are left out.
 
     ## Reward
     `exam`: 1 at the end if every goal skill is known, else 0; 0 before the end.
@@ -107,8 +99,7 @@ class Tutor(World):
 
     ## Info
     `activity`, `outcome`, `belief_before`, `belief`, `goal`, and `needed` where a graph
-    is shown (with `belief="graph"` chances, see graph_belief.py); `representation` and
-    `probe` where actions have them. `truth` holds what
+    is shown; `representation` and `probe` where actions have them. `truth` holds what
     only evaluation may use: at each step `mastery`, for graded students also
     `strength`, and `motivation` where they may leave; at reset also `learn`, `guess`,
     `slip`, `boost`, `parents`, `needed`, `goal`, `distractor`, `model` and `group`, an
@@ -143,8 +134,7 @@ class Tutor(World):
             population's own. Graded students have no use for it.
         graph_shown: `true`, `none`, or `noisy` (each link wrong with `graph_noise`).
         reward: `exam`, `gain` or `mastery`.
-        belief: Whether the observation holds beliefs; `graph` for one over graph and
-            mastery, which costs some 100 microseconds a step.
+        belief: Whether the observation holds beliefs; `graph`: see graph_belief.py.
         leak: Share of the chance to learn that is left without prerequisites.
         prior: Chance that a skill is known at the start; None for the population's own.
         min_unknown: Needed skills unknown at the start, at least; None for 6 or half of
@@ -152,8 +142,7 @@ class Tutor(World):
             goals), whichever is less.
         graph_noise: Chance that a link of a `noisy` graph is wrong: it then names an
             earlier skill that is no prerequisite, if there is one.
-        graph_dropped: Chance that a link of a `noisy` graph is not shown; with
-            `graph_noise` at most 1.
+        graph_dropped: Chance that a link of a `noisy` graph is not shown.
         shuffle: Whether every student has the activities in another order. Without it a
             fixed curriculum has skill k in slot k.
         forget_others: Whether `forgetting` also acts, at each exercise, on all skills
@@ -226,6 +215,8 @@ class Tutor(World):
         names = record.feature_names(
             graph, self.curriculum.max_parents, days, representations
         )
+        infer = isinstance(belief, str) and bool(choice("belief", belief, ["graph"]))
+        names += INFERRED * infer
         self.params = st.Params(
             skills=skills,
             activities=activities,
@@ -256,14 +247,6 @@ class Tutor(World):
             exam=np.array(self.curriculum.goals, dtype=np.int64),
             **people.arrays(),
         )
-        self._reward = REWARDS[choice("reward", reward, REWARDS)]
-        self._model: Model | None = None
-        if isinstance(belief, str):
-            choice("belief", belief, ["graph"])
-            self._model = expect(self.params, whole("particles", particles, 1, 4096))
-            names += graph_belief.FEATURES
-        else:
-            belief = flag("belief", belief)
         self._sizes = st.Sizes(
             activities=activities,
             parents=self.curriculum.max_parents,
@@ -273,8 +256,10 @@ class Tutor(World):
             handicaps=representations > 1,
             days=days,
             budget=self.budget,
-            particles=0 if self._model is None else self._model.particles,
+            particles=whole("particles", particles, 1, 4096) * infer,
         )
+        self._reward = REWARDS[choice("reward", reward, REWARDS)]
+        belief = infer or flag("belief", belief)
         columns = [
             c for c, name in enumerate(names) if belief or name not in record.BELIEFS
         ]
@@ -286,20 +271,16 @@ class Tutor(World):
             lessons = self.budget // self.params.lesson
             total = lessons * self.params.pause + self.params.exam_pause
             high = max(high, record.DAYS_SCALE * math.log1p(total))
-        high += 1e-6
-        self.observation_space = Box(-1.0, high, (self.layout.size,), np.float32)
+        self.observation_space = Box(-1.0, high + 1e-6, (self.layout.size,), np.float32)
         self.modes = representations * (2 if flag("probe", probe) else 1)
-        if self.modes > 1 and self._model is not None:
-            raise ValueError(
-                "belief='graph' knows of one representation and of no probes; use "
-                "representations=1 and probe=False, or belief=True"
-            )
         self.action_space = Discrete(activities * self.modes)
         lowest = {"exam": 0.0, "gain": -float(skills), "mastery": -1.0}[reward]
         self.reward_range = (lowest if self._can_forget() else 0.0, 1.0)
         self.coverage_shape = (activities, skills + 1)
-        student = average_student(self._try_students(), self.params)
+        trial = self._try_students()
+        student = average_student(trial, self.params)
         self.layout = replace(self.layout, student=student)
+        self._inference = Inference(trial, self.params, self._sizes, self.modes)
 
     def _can_forget(self) -> bool:
         memory = np.isin(self.params.model, (st.HLR, st.FSRS, st.PFA))
@@ -323,15 +304,12 @@ class Tutor(World):
             ValueError: If no student meets the settings.
         """
         self._enrol(state, lanes, self.params)
+        self._inference.begin(state, lanes)
 
     def _enrol(self, state: st.State, lanes: np.ndarray, params: st.Params) -> None:
         slots = np.empty(params.activities, dtype=np.int64)
         needed = np.empty((1, state.needed.shape[1]), dtype=np.uint64)
-        failed = reset_lanes(lanes, state, params, slots, needed) >= 0
-        if self._model is not None and not failed:
-            belief = graph_belief.of_state(state)
-            failed = graph_belief.begin_lanes(lanes, belief, self._model) >= 0
-        if failed:
+        if reset_lanes(lanes, state, params, slots, needed) >= 0:
             raise ValueError(
                 f"no student with {params.min_unknown} unknown skills among those "
                 f"needed for {params.goals} goals was found in {params.redraws:,} "
@@ -342,13 +320,10 @@ class Tutor(World):
         self, state: st.State, actions: np.ndarray, out: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give one exercise in every lane; return rewards and terminated, `(n,)`."""
-        rewards = np.empty(len(actions))
-        terminated = np.empty(len(actions), dtype=np.bool_)
-        kind, columns = self._reward, self._columns
-        step_all(actions, state, self.params, kind, columns, rewards, terminated, out)
-        if self._model is not None:
-            belief = graph_belief.of_state(state)
-            graph_belief.follow_all(actions, state.outcome, belief, self._model, out)
+        rewards, terminated = np.empty(len(actions)), np.empty(len(actions), np.bool_)
+        given = (actions, state, self.params, self._reward, self._columns)
+        step_all(*given, rewards, terminated, out)
+        self._inference.follow(state, out)
         return rewards, terminated
 
     def observe(self, state: st.State, lanes: np.ndarray, out: np.ndarray) -> None:
@@ -361,18 +336,43 @@ class Tutor(World):
             "activity": state.activity.copy(),
             "outcome": state.outcome.copy(),
             "belief_before": state.belief_before.copy(),
-            **reports.beliefs(state, slice(None), self.params),
+            **self._record_info(state, slice(None)),
         }
         if self.modes > 1:
             info["representation"] = state.representation.copy()
             info["probe"] = state.probe.copy()
-        info["truth"] = reports.truth(state, np.arange(len(state.rng)), self.params)
+        info["truth"] = self._truth_info(state, np.arange(len(state.rng)))
         return info
+
+    def _truth_info(self, state: st.State, lanes: np.ndarray) -> dict[str, Any]:
+        truth = {"mastery": unpack(state.mastery[lanes], self.params.activities)}
+        if self._sizes.levels:
+            found = np.empty((len(lanes), self.params.activities), np.float32)
+            strengths(lanes, state, found)
+            truth["strength"] = found
+        if self.params.dropout > 0:
+            truth["motivation"] = state.motivation[lanes]
+        return truth
 
     def reset_info(self, state: st.State, lanes: np.ndarray) -> dict[str, Any]:
         """Report new students; see the class for the keys."""
-        truth = reports.whole_truth(state, lanes, self.params)
-        return {**reports.beliefs(state, lanes, self.params), "truth": truth}
+        truth = self._truth_info(state, lanes)
+        for name in ("needed", "goal", "distractor"):
+            truth[name] = unpack(getattr(state, name)[lanes], self.params.activities)
+        for name in PARAMETER_ROWS:
+            truth[name] = getattr(state, name)[lanes]
+        return {**self._record_info(state, lanes), "truth": truth}
+
+    def _record_info(self, state: st.State, lanes: Any) -> dict[str, np.ndarray]:
+        features = state.features[lanes]
+        shown = self.params.graph != st.NONE
+        info = {
+            "belief": features[..., record.JOINT if shown else record.BELIEF].copy(),
+            "goal": features[..., record.GOAL] > 0,
+        }
+        if shown:
+            info["needed"] = features[..., record.NEEDED] > 0
+        return info | self._inference.info(features)
 
     def coverage(self, state: st.State) -> np.ndarray:
         """Return the cell (last activity, skills known) of each lane, flat index."""
