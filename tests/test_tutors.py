@@ -53,7 +53,7 @@ DRAWING = {
 
 
 def test_every_name_makes_a_tutor() -> None:
-    layout = ActivityLayout(4, SHOWN, 100, STUDENT)
+    layout = ActivityLayout(4, (*SHOWN, "graph_useful"), 100, STUDENT)
     for name in TUTORS:
         tutor = make_tutor(name, layout)
         assert isinstance(tutor, Tutor)
@@ -122,10 +122,11 @@ def test_available_tutors_are_those_that_can_be_made() -> None:
     blind = ActivityLayout(4, BLIND)
     assert {*BLIND_TUTORS, "omniscient"} <= set(available_tutors(blind))
     assert not {"n-in-a-row", "zpdes"} & set(available_tutors(blind))
-    full = ActivityLayout(4, SHOWN, 100, STUDENT)
+    full = ActivityLayout(4, (*SHOWN, "graph_useful"), 100, STUDENT)
     assert available_tutors(full) == list(TUTORS)
-    # dynamic needs to know the end and the rules
-    assert set(TUTORS) - set(available_tutors(ActivityLayout(4, SHOWN))) == {"dynamic"}
+    # dynamic needs to know the end and the rules, graph-inference a belief of its own
+    missing = set(TUTORS) - set(available_tutors(ActivityLayout(4, SHOWN)))
+    assert missing == {"dynamic", "graph-inference"}
 
 
 # --- reading and graph ------------------------------------------------------------
