@@ -33,13 +33,19 @@ class ActivityNet(nn.Module):
     `EquivariantPolicy`. Features are looked up by name; what a layout does not hold is
     left out.
 
-    The actor's output is one logit per activity, `(B, A)`; the critic's is a pooled
-    embedding, `(B, 64)`. Permuting the activities permutes the logits and leaves the
-    embedding as it is (Zaheer et al. 2017, "Deep Sets").
+    The actor's output is one logit per activity and mode, `(B, modes * A)`, all
+    activities of the first mode first; the critic's is a pooled embedding, `(B, 64)`.
+    Permuting the activities permutes the logits and leaves the embedding as it is
+    (Zaheer et al. 2017, "Deep Sets").
     """
 
     def __init__(
-        self, layout: ActivityLayout, hidden: int, logit_scale: float, insight: Insight
+        self,
+        layout: ActivityLayout,
+        hidden: int,
+        logit_scale: float,
+        insight: Insight,
+        modes: int = 1,
     ) -> None:
         super().__init__()
         self.layout, self.logit_scale, self.insight = layout, logit_scale, insight
@@ -63,22 +69,24 @@ class ActivityNet(nn.Module):
         self.time = nn.Linear(1, hidden, bias=False)
         self.second = nn.Linear(hidden, hidden)
         self.common = nn.Linear(2 * hidden, hidden, bias=False)
-        self.actor_deep = nn.Linear(hidden, 1)
-        self.actor_skip = nn.Linear(size, 1, bias=False)
+        self.actor_deep = nn.Linear(hidden, modes)
+        self.actor_skip = nn.Linear(size, modes, bias=False)
         self.critic = nn.Linear(4 * hidden + 4, CRITIC_WIDTH)
         for parameter in (*self.actor_deep.parameters(), self.actor_skip.weight):
             nn.init.zeros_(parameter)  # the first policy is uniform
-        self.latent_dim_pi, self.latent_dim_vf = layout.activities, CRITIC_WIDTH
+        self.latent_dim_pi = modes * layout.activities
+        self.latent_dim_vf = CRITIC_WIDTH
 
     def forward(self, obs: th.Tensor) -> tuple[th.Tensor, th.Tensor]:
-        """Return logits `(B, A)` and the critic's embedding `(B, 64)`."""
+        """Return logits `(B, modes * A)` and the critic's embedding `(B, 64)`."""
         described, weights, summary, time = self._describe(obs)
         early = th.relu(self.first(described) + self.time(time)[:, None])
         pooled = (weights @ early).flatten(1)
         late = th.relu(self.second(early) + self.common(pooled)[:, None])
         logits = self.actor_deep(late) + self.actor_skip(described)
         judged = th.cat([pooled, (weights @ late).flatten(1), summary], dim=-1)
-        return self.logit_scale * logits.squeeze(-1), th.tanh(self.critic(judged))
+        logits = self.logit_scale * logits.transpose(1, 2).flatten(1)
+        return logits, th.tanh(self.critic(judged))
 
     def forward_actor(self, obs: th.Tensor) -> th.Tensor:
         """Return the logits alone."""
@@ -182,7 +190,8 @@ class EquivariantPolicy(ActorCriticPolicy):
 
         Args:
             observation_space: `Box` of shape `(layout.size,)`.
-            action_space: `Discrete(layout.activities)`.
+            action_space: `Discrete(layout.activities)`, or several modes of them (see
+                the tutor's world: representations and probes).
             lr_schedule: As in `ActorCriticPolicy`.
             *args: As in `ActorCriticPolicy`.
             layout: Where the features stand.
@@ -208,11 +217,12 @@ class EquivariantPolicy(ActorCriticPolicy):
                 'this environment, env.get_attr("layout")[0]'
             )
         if not isinstance(action_space, spaces.Discrete) or (
-            action_space.n != layout.activities
+            action_space.n % layout.activities
         ):
             raise ValueError(
                 f"the layout has {layout.activities} activities, the action space is "
-                f"{action_space}; it must be Discrete({layout.activities})"
+                f"{action_space}; it must be Discrete({layout.activities}), or a "
+                "multiple"
             )
         if insight not in get_args(Insight):
             raise ValueError(
@@ -231,7 +241,11 @@ class EquivariantPolicy(ActorCriticPolicy):
         )
 
     def _build_mlp_extractor(self) -> None:
-        net: Any = ActivityNet(self.layout, self.hidden, self.logit_scale, self.insight)
+        actions: Any = self.action_space
+        modes = int(actions.n) // self.layout.activities
+        net: Any = ActivityNet(
+            self.layout, self.hidden, self.logit_scale, self.insight, modes
+        )
         self.mlp_extractor = net
 
     def _build(self, lr_schedule: Schedule) -> None:

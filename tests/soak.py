@@ -13,13 +13,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
-import test_reward_contract as contract
+import numpy as np
+from gymnasium import spaces
 
+from curiosity_rl.protocols import Transitions
 from curiosity_rl.registry import REWARDS, WORLDS
+from curiosity_rl.rewards import make_reward
 
 LANES = 256
+STEPS, FEW = 32, 8
+"""Steps and lanes of a rollout that a bonus is shown."""
 KINDS = 8
 """Different rollouts that a bonus sees again and again: what it counts stays finite."""
 MOST = 4.0
@@ -59,10 +65,38 @@ def in_world(name: str, steps: int) -> float:
     return found
 
 
+def rollout(seed: int) -> Transitions:
+    """Play at random, discretely, where the world reports what a tutor reports."""
+    rng = np.random.default_rng(seed)
+    shape, skills = (STEPS, FEW), (STEPS, FEW, 3)
+    belief = rng.uniform(0.1, 0.9, (STEPS + 1, FEW, 3)).astype(np.float32)
+    goal = np.broadcast_to(np.arange(3) < 2, skills)
+    obs = rng.integers(0, 4, (STEPS + 1, FEW))
+    done = rng.random(shape) < 0.1
+    return Transitions(
+        obs=obs[:-1],
+        action=rng.integers(0, 3, shape),
+        reward=rng.random(shape).astype(np.float32),
+        next_obs=obs[1:],
+        terminated=done,
+        truncated=np.zeros(shape, bool),
+        info={
+            "activity": rng.integers(0, 3, shape),
+            "outcome": rng.integers(0, 2, shape).astype(np.int8),
+            "belief": belief[1:],
+            "belief_before": belief[:-1],
+            "goal": goal,
+            "needed": goal,
+        },
+    )
+
+
 def of_bonus(name: str, rollouts: int) -> float:
     """Let a bonus pay for and learn from so many rollouts."""
-    reward, batches = contract.made(name)
-    kept = itertools.cycle([next(batches) for _ in range(KINDS)])
+    reward: Any = make_reward(name)
+    if hasattr(reward, "setup"):
+        reward.setup(spaces.Discrete(4), spaces.Discrete(3), 0)
+    kept = itertools.cycle([rollout(seed) for seed in range(KINDS)])
 
     def turn() -> None:
         batch = next(kept)

@@ -32,7 +32,7 @@ def forgetting_curve(days: float, stability: float) -> float:
 
 
 def first_difficulty(grade: int) -> float:
-    return min(max(W[4] - math.exp(W[5] * (grade - 1)) + 1, 1), 10)
+    return W[4] - math.exp(W[5] * (grade - 1)) + 1
 
 
 def fsrs_review(
@@ -122,7 +122,8 @@ class GradedStudent(Student):
             level[1] = self.day
         elif level[0] == 0:
             level[0] = (2.3065 if right else 0.212) * math.exp(trait[0])
-            level[1:3] = self.day, first_difficulty(3 if right else 1)
+            first = first_difficulty(3 if right else 1)
+            level[1:3] = self.day, min(max(first, 1), 10)
         else:
             days = self.day - level[1]
             level[0], level[2] = fsrs_review(level[0], level[2], days, right)

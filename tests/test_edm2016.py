@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from curiosity_rl.agents import edm2016
+from curiosity_rl.agents.cli import evaluate_main
 from curiosity_rl.agents.edm2016 import CrossRow, CurveRow, Strategy, experiment_b
 from curiosity_rl.agents.edm2016_report import (
     EARLIER_A,
@@ -87,6 +88,17 @@ def test_tables_show_what_was_found_beside_the_earlier_figures() -> None:
     cross.append(CrossRow((0, 1, 2), "random", None, 0, 0.6, 0.02))
     text = markdown_b(cross[:3])
     assert "| QMDP | 2 | 0.00 (0.39) | 0.10 (0.57) | 0.20 (0.95) | 0.10 |" in text
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command_prints_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["--experiment", "edm2016-a", "--n", "20", "--progress", "false"]
+    assert evaluate_main(args) == 0
+    printed = capsys.readouterr().out
+    assert "Published claim" in printed
+    assert printed.count("| omniscient greedy | 0.") == 3
+    assert evaluate_main(["--experiment", "edm2016-c"]) == 2
+    assert "known: edm2016-a, edm2016-b" in capsys.readouterr().err
 
 
 def test_an_unknown_experiment_is_refused() -> None:

@@ -46,12 +46,15 @@ def observations(layout: ActivityLayout, parents: np.ndarray) -> np.ndarray:
 
 
 def policy(
-    layout: ActivityLayout, kind: type = EquivariantPolicy, **kwargs: Any
+    layout: ActivityLayout,
+    kind: type = EquivariantPolicy,
+    modes: int = 1,
+    **kwargs: Any,
 ) -> Any:
     th.manual_seed(0)
     net = kind(
         spaces.Box(-20, 20, (layout.size,), np.float32),
-        spaces.Discrete(layout.activities),
+        spaces.Discrete(modes * layout.activities),
         lambda _: 1e-3,
         layout=layout,
         **kwargs,
@@ -281,3 +284,19 @@ def test_refuses_spaces_of_another_layout() -> None:
         )
     with pytest.raises(ValueError, match=r"must be Discrete\(6\)"):
         EquivariantPolicy(box, spaces.Discrete(5), lambda _: 1e-3, layout=layout)
+
+
+def test_every_mode_of_an_activity_has_a_logit_of_its_own() -> None:
+    layout = ActivityLayout(A, SHOWN)
+    net = policy(layout, modes=3)
+    obs = observations(layout, np.full((A, 2), -1))
+    order = np.random.default_rng(1).permutation(A)
+    features, time = layout.split(obs)
+    mixed = np.concatenate([features[:, order].reshape(len(obs), -1), time[:, None]], 1)
+    with th.no_grad():
+        plain, shuffled = (
+            net.mlp_extractor(th.as_tensor(x))[0].reshape(-1, 3, A)
+            for x in (obs, mixed)
+        )
+    th.testing.assert_close(shuffled, plain[:, :, order], rtol=1e-4, atol=1e-5)
+    assert not th.allclose(plain[:, 0], plain[:, 1])

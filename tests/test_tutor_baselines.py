@@ -158,7 +158,8 @@ def test_every_available_tutor_finishes_in_every_kind_of_tutor_world(
     names = available_tutors(layout)
     assert {"n-in-a-row", "zpdes", "omniscient"} <= set(names)
     for name in names:
-        tutor = make_tutor(name, layout)
+        quick = {"points": 20} if name == "perseus" else {}
+        tutor = make_tutor(name, layout, **quick)
         obs, info = venv.reset(seed=0)
         tutor.reset(obs, info)
         for _ in range(70):  # into the next episode

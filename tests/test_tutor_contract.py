@@ -74,10 +74,12 @@ def lessons(
 def _joined(
     before: Mapping[str, Any], after: Mapping[str, Any], mask: np.ndarray
 ) -> dict[str, Any]:
-    """The truth of a step in which the lanes in `mask` have begun anew."""
+    """The truth of a step in which the lanes in `mask` have begun anew, too."""
     truth = dict(after)
     for key, old in before.items():
-        if not key.startswith("_"):
+        if key.startswith("_"):
+            truth[key] = old | after.get(key, mask)
+        else:
             anew = mask.reshape(-1, *[1] * (np.ndim(old) - 1))
             truth[key] = np.where(anew, after[key], old)
     return truth

@@ -363,3 +363,42 @@ def test_a_model_with_another_action_space_is_refused() -> None:
     model = PPO("MlpPolicy", env, n_steps=2, batch_size=2, device="cpu")
     with pytest.raises(ValueError, match="train on a Discrete action space"):
         ModelTutor(model).act(np.zeros((1, 3), np.float32), {})
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_a_recurrent_model_forgets_the_lane_that_begins_anew(
+    deterministic: bool,
+) -> None:
+    from sb3_contrib import RecurrentPPO
+
+    from curiosity_rl.agents.tutors.model import ModelTutor
+
+    model = RecurrentPPO(
+        "MlpLstmPolicy", Box4(), seed=0, n_steps=2, batch_size=2, device="cpu"
+    )
+    going = np.array([[0.3, -0.2, 0.5], [0.1, 0.9, 0.5]], np.float32)
+    first_anew = going.copy()
+    first_anew[0, -1] = 1.0  # the whole budget is left
+
+    def memory(*seen: np.ndarray) -> np.ndarray:
+        tutor = ModelTutor(model, deterministic)
+        for obs in seen:
+            tutor.act(obs, {})
+        return np.asarray(tutor._memory[0])
+
+    after, fresh = memory(going, first_anew), memory(first_anew)
+    np.testing.assert_allclose(after[:, 0], fresh[:, 0], rtol=1e-5)
+    assert not np.allclose(after[:, 1], fresh[:, 1])
+
+
+def test_a_model_teaches_the_six_skills_of_edm_2016() -> None:
+    from stable_baselines3 import PPO
+
+    from curiosity_rl.agents.evaluation import evaluate_tutors
+    from curiosity_rl.agents.tutors.model import ModelTutor
+
+    world = gym.make("tutor-edm2016-v0", budget=10)
+    model = PPO("MlpPolicy", world, n_steps=2, batch_size=2, device="cpu", seed=0)
+    tutors = {"model": ModelTutor(model)}
+    row = evaluate_tutors("tutor-edm2016-v0", {"budget": 10}, tutors, students=50)[0]
+    assert 0 < row.mastered < 0.3

@@ -39,8 +39,8 @@ class ZpdesList(ReadingTutor):
         up: Share right above which the next activity opens (`upZPD`).
         down: Share right above which an activity closes (`deactZPD`).
         promote: Weight of a new activity over the smallest open weight, positive.
-        eager: Leave open activities with fewer than two answers out of the mean, instead
-            of counting them as 0: many open at once.
+        eager: Leave open activities with fewer than two answers out of the mean; they
+            do not count as 0 then, and more is open at the same time.
         stall: Our addition, to leave hopeless activities: if every open one has 2 d
             answers and at most 35 % of the last d right, the next one opens too, with
             weight .05; open weights stay above .001.

@@ -8,9 +8,10 @@ from curiosity_rl.envs.rng import STEP, mix, normal, uniform
 from curiosity_rl.envs.tutor.bits import add, has, mark_needed
 from curiosity_rl.envs.tutor.motivation import FRAILTY_SD, START
 from curiosity_rl.envs.tutor.state import BKT, FSRS, HLR, IRT, LAYERED, NOISY, PFA, QS
-from curiosity_rl.envs.tutor.strength import MARK, SCALE, half_life, sigmoid
+from curiosity_rl.envs.tutor.strength import MARK, SCALE, sigmoid
 from curiosity_rl.envs.tutor.students import needed_known
 from curiosity_rl.jit import kernel
+from curiosity_rl.memory import half_life
 
 _POOL = np.uint64(0x5851F42D4C957F2D)
 _ANSWERS = np.uint64(0x14057B7EF767814F)
@@ -202,7 +203,7 @@ def draw_traits(word, slots, ability, i, state, params):
             level[0] = sure if known else start
         elif known and model == HLR:
             level[2] = OLD_ANSWERS
-            level[0] = half_life(level, trait)
+            level[0] = half_life(level[2], level[3], trait[0], trait[1], trait[2])
         elif known and model == FSRS:
             level[0] = OLD_STABILITY
             level[2] = OLD_DIFFICULTY

@@ -24,6 +24,7 @@ import numpy as np
 from curiosity_rl.envs.tutor.bits import has
 from curiosity_rl.envs.tutor.state import BKT, FSRS, HLR, IRT, PFA, QS
 from curiosity_rl.jit import kernel
+from curiosity_rl.memory import fsrs_begin, fsrs_recall, fsrs_review, half_life
 
 TRAITS, LEVELS = 3, 4
 MARK = np.array([1.0, 0.8, 0.8, 0.8, 0.5, 0.9])
@@ -32,18 +33,6 @@ BKT family who knows a skill answers right (1 - slip), .5 is one half-life, .9 t
 retention for which FSRS schedules reviews."""
 SCALE = 1.7
 """Factor that brings the logistic curve close to the normal ogive (Birnbaum 1968)."""
-SHORTEST, LONGEST = 15.0 / (24 * 60), 274.0
-"""Bounds of half-lives [days] (Settles & Meeder, ACL 2016)."""
-
-DECAY = 0.1542
-FACTOR = 0.9 ** (-1.0 / DECAY) - 1.0
-FIRST_WRONG, FIRST_RIGHT = 0.212, 2.3065
-HARDEST, EASIEST = 10.0, 1.0
-_D0, _D0_SLOPE, _D_STEP, _D_REVERT = 6.4133, 0.8334, 3.0194, 0.001
-_GROW, _GROW_S, _GROW_R = 1.8722, 0.1666, 0.796
-_LAPSE, _LAPSE_D, _LAPSE_S, _LAPSE_R = 1.4835, 0.0614, 0.2629, 1.6483
-_SAME_DAY, _SAME_DAY_SHIFT, _SAME_DAY_S = 0.5425, 0.0912, 0.0658
-WRONG_GRADE, RIGHT_GRADE, TOP_GRADE = 1.0, 3.0, 4.0
 
 
 @kernel
@@ -68,7 +57,7 @@ def strength(i, k, state):
     days = state.day[i] - level[1]
     if model == HLR:
         return 2.0 ** (-days / level[0])
-    return (1.0 + FACTOR * days / level[0]) ** (-DECAY)
+    return fsrs_recall(level[0], days)
 
 
 @kernel
@@ -131,7 +120,7 @@ def study(i, k, right, rate, gate, chance, state):
             introduce(i, k, right, state)
     elif model == HLR:
         level[2 if right else 3] += 1.0
-        level[0] = half_life(level, trait)
+        level[0] = half_life(level[2], level[3], trait[0], trait[1], trait[2])
         level[1] = state.day[i]
     else:
         review(i, k, right, state)
@@ -143,50 +132,17 @@ def introduce(i, k, right, state):
     level, trait = state.level[i, k], state.trait[i, k]
     level[1] = state.day[i]
     if state.model[i] == FSRS:
-        level[0] = (FIRST_RIGHT if right else FIRST_WRONG) * np.exp(trait[0])
-        level[2] = first_difficulty(RIGHT_GRADE if right else WRONG_GRADE)
+        s, d = fsrs_begin(right)
+        level[0] = s * np.exp(trait[0])
+        level[2] = d
     else:
         level[2 if right else 3] += 1.0
-        level[0] = half_life(level, trait)
-
-
-@kernel
-def half_life(level, trait):
-    """Return h = 2^(g sqrt(1 + right) + r sqrt(1 + wrong) + e) [days], bounded.
-
-    Half-life regression (Settles & Meeder, ACL 2016, equations 1 and 2).
-    """
-    x = trait[0] * np.sqrt(1.0 + level[2]) + trait[1] * np.sqrt(1.0 + level[3])
-    return min(max(2.0 ** (x + trait[2]), SHORTEST), LONGEST)
-
-
-@kernel
-def first_difficulty(grade):
-    """Return D0 of FSRS-6 after a first answer with this grade."""
-    d = _D0 - np.exp(_D0_SLOPE * (grade - 1.0)) + 1.0
-    return min(max(d, EASIEST), HARDEST)
+        level[0] = half_life(level[2], level[3], trait[0], trait[1], trait[2])
 
 
 @kernel
 def review(i, k, right, state):
-    """One review of FSRS-6 with its default weights, graded `good` or `again`."""
+    """One review by FSRS-6."""
     level = state.level[i, k]
-    s, d = float(level[0]), float(level[2])
-    days = state.day[i] - level[1]
-    r = (1.0 + FACTOR * days / s) ** (-DECAY)
-    grade = RIGHT_GRADE if right else WRONG_GRADE
-    if days < 1.0:
-        factor = np.exp(_SAME_DAY * (grade - 3.0 + _SAME_DAY_SHIFT)) * s**-_SAME_DAY_S
-        s *= max(factor, 1.0) if right else factor
-    elif right:
-        gain = np.exp(_GROW) * (11.0 - d) * s**-_GROW_S
-        s *= 1.0 + gain * (np.exp(_GROW_R * (1.0 - r)) - 1.0)
-    else:
-        lapse = _LAPSE * d**-_LAPSE_D * ((s + 1.0) ** _LAPSE_S - 1.0)
-        lapse *= np.exp(_LAPSE_R * (1.0 - r))
-        s = min(lapse, s / np.exp(_SAME_DAY * _SAME_DAY_SHIFT))
-    step = d - _D_STEP * (grade - 3.0) * (10.0 - d) / 9.0
-    d = _D_REVERT * first_difficulty(TOP_GRADE) + (1.0 - _D_REVERT) * step
-    level[0] = max(s, 0.001)
-    level[1] = state.day[i]
-    level[2] = min(max(d, EASIEST), HARDEST)
+    s, d = fsrs_review(level[0], level[2], state.day[i] - level[1], right)
+    level[0], level[1], level[2] = s, state.day[i], d
