@@ -238,3 +238,24 @@ def riarit(pupil: Pupil, u: float, parent: float, leave: float) -> int:
         return drawn({k: 1.0 for k in course}, u)
     tenth = sum(weight[k] for k in zone) / 10
     return drawn({k: weight[k] + tenth for k in zone}, u)
+
+
+LANES, STEPS, SKILLS = 6, 80, 6
+
+
+def classroom(days: bool) -> tuple[Desk, list[Pupil]]:
+    """A desk whose lanes have graphs and needs of their own, and the pupils on it."""
+    rng = np.random.default_rng(4)
+    desk, pupils = Desk([()] * SKILLS, lanes=LANES, days=days), []
+    for lane in range(LANES):
+        place, parents = rng.permutation(SKILLS), [[] for _ in range(SKILLS)]
+        for at in range(1, SKILLS):
+            chosen = rng.choice(place[:at], min(at, rng.integers(3)), replace=False)
+            parents[place[at]] = sorted(int(p) for p in chosen)
+        needed = rng.random(SKILLS) < 0.8
+        needed[0] = True
+        for k, of_k in enumerate(parents):
+            desk.parents[lane, k, : len(of_k)] = of_k
+        desk.needed[lane] = needed
+        pupils.append(Pupil(parents, [bool(x) for x in needed], days))
+    return desk, pupils

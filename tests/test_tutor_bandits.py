@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rule_reference as slow
-from test_tutor_reviews import LANES, STEPS, classroom
+from rule_reference import LANES, STEPS, classroom
 from tutor_desk import CHAIN, DIAMOND, Desk
 
 from curiosity_rl.agents.tutors.zpdes_dag import KEPT, remembered

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rule_reference as slow
+from rule_reference import LANES, STEPS, classroom
 from tutor_desk import CHAIN, Desk
 
 from curiosity_rl.agents.tutors.memory import Fsrs, HalfLife, Memory
@@ -145,26 +146,6 @@ def test_memory_begins_with_learning() -> None:
 
 
 # --- against one student at a time ------------------------------------------------
-
-LANES, STEPS, SKILLS = 6, 80, 6
-
-
-def classroom(days: bool) -> tuple[Desk, list[slow.Pupil]]:
-    """A desk whose lanes have graphs and needs of their own, and the pupils on it."""
-    rng = np.random.default_rng(4)
-    desk, pupils = Desk([()] * SKILLS, lanes=LANES, days=days), []
-    for lane in range(LANES):
-        place, parents = rng.permutation(SKILLS), [[] for _ in range(SKILLS)]
-        for at in range(1, SKILLS):
-            chosen = rng.choice(place[:at], min(at, rng.integers(3)), replace=False)
-            parents[place[at]] = sorted(int(p) for p in chosen)
-        needed = rng.random(SKILLS) < 0.8
-        needed[0] = True
-        for k, of_k in enumerate(parents):
-            desk.parents[lane, k, : len(of_k)] = of_k
-        desk.needed[lane] = needed
-        pupils.append(slow.Pupil(parents, [bool(x) for x in needed], days))
-    return desk, pupils
 
 
 @pytest.mark.parametrize("days", [False, True], ids=["exercises", "days"])
