@@ -55,7 +55,7 @@ def test_train_then_evaluate_give_the_same_table(
     assert main(["evaluate", str(run)]) == 0
     second = capsys.readouterr().out
     table = first[: first.index("trained in")].splitlines()[1:]
-    assert len(table) == 14  # title, head of two lines and a rule, 8 tutors, 2 empty
+    assert len(table) == 15  # title, head of two lines and a rule, 9 tutors, 2 empty
     assert max(map(len, table)) <= 80
     assert "\n".join(table) in second
     assert "equal to" in second
