@@ -48,7 +48,7 @@ from curiosity_rl.agents.worlds import make_lanes
 ROOT = Path(__file__).parents[1]
 SMALL = {"policy": "auto", "policy_kwargs": {"net_arch": [8]}}
 ROLLOUT = {"n_steps": 16, "batch_size": 16, "n_epochs": 2}
-REPLAY = {
+REPLAY: dict[str, Any] = {
     "learning_starts": 20,
     "batch_size": 8,
     "train_freq": 16,
@@ -203,11 +203,11 @@ def test_algorithms_with_correlated_noise_resume_without_a_run_folder() -> None:
     other = make()
     assert load_algorithm_state(other, taken.state)
     other.learn(128, callback=GoOn(taken.state), reset_num_timesteps=False)
-    states = [algorithm_state(model) for model in (whole, other)]
-    for state in states:
+    one, two = algorithm_state(whole), algorithm_state(other)
+    for state in (one, two):
         state["episodes"] = [e["r"] for e in state["episodes"]]
-    assert first_difference(*states) is None
-    assert states[0]["random"]["action_noise"][0].any()
+    assert first_difference(one, two) is None
+    assert one["random"]["action_noise"][0].any()
 
 
 KILLED: dict[str, Any] = {
