@@ -172,3 +172,21 @@ def test_forgetting_comes_back_too():
     rows = play(theta, 500, 20, 5)
     found = bkt.fit(rows.ravel(), np.arange(0, 500 * 20 + 1, 20), 0, 500, True)
     assert np.abs(found.theta - theta).mean() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("theta", "seed", "released"),
+    [
+        ((0.3, 0.2, 0.15, 0.1, 0.0), 0, (0.25283, 0.21755, 0.14512, 0.10857)),
+        ((0.6, 0.1, 0.25, 0.2, 0.0), 1, (0.60821, 0.08726, 0.22502, 0.19463)),
+        ((0.1, 0.35, 0.2, 0.05, 0.0), 2, (0.09962, 0.36953, 0.19868, 0.05336)),
+    ],
+)
+def test_fits_are_those_of_pybkt(
+    theta: tuple[float, ...], seed: int, released: tuple[float, ...]
+):
+    """pyBKT 1.4.3 on the same answers, `Model(seed=1, num_fits=5)`; it needs an
+    environment of its own (scikit-learn 1.5.2, NumPy 2.2.6, pandas 2.3.3)."""
+    right = play(theta, 300, 8, seed).ravel()
+    found = bkt.fit(right, np.arange(0, len(right) + 1, 8), 0, 300)
+    np.testing.assert_allclose(found.theta[:4], released, atol=0.005)
