@@ -25,6 +25,7 @@ SCHOOLS: dict[str, tuple[str, dict[str, Any]]] = {
         "tutor-v0",
         {"curriculum": {"a": [], "b": [], "c": [], "d": ["a", "b", "c"]}, "goals": 1},
     ),
+    "graph inferred": ("tutor-noisy-v0", {"belief": "graph", "particles": 4}),
     "nothing shown": ("tutor-blind-v0", {"belief": False, "lesson": 7}),
 }
 """Every tutor world, and settings that change what a tutor reads or may do."""

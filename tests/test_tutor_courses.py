@@ -204,7 +204,7 @@ def test_the_command_line_takes_a_course_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(write(tmp_path, COURSE))
-    flags = ["tutor-v0", "--env-kwargs.curriculum", path, "--students", "20"]
+    flags = ["tutor-v0", "--env-kwargs.curriculum", path, "--n", "20"]
     assert evaluate_main([*flags, "--env-kwargs.budget", "9"]) == 0
     assert "held-out episodes" in capsys.readouterr().out
     write(tmp_path, "skills: {a: [b], b: [a]}")
