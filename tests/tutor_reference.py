@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from curiosity_rl.envs.rng import lane_words
+from curiosity_rl.envs.tutor.people import FORGETTING
 from curiosity_rl.envs.tutor.world import Tutor
 
 WORD = 2**64 - 1
@@ -81,7 +82,7 @@ class Student:
         p = world.params
         self.gating = ("hard", "soft", "additive")[p.gating]
         group = int(truth["group"][lane])
-        self.leak, self.forgetting = p.leak, float(p.forgetting[group])
+        self.leak, self.forgetting = p.leak, float(p.people[group, FORGETTING])
         self.learn_first = p.learn_first
         self.known = [bool(x) for x in truth["mastery"][lane]]
         self.learn, self.guess, self.slip = (

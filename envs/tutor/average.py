@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from curiosity_rl.envs.tutor.bits import unpack
+from curiosity_rl.envs.tutor.people import FORGETTING, MODEL, SHARE
 from curiosity_rl.envs.tutor.state import ADDITIVE, BKT, HARD, SOFT, Params, State
 from curiosity_rl.protocols import StudentModel
 
@@ -38,7 +39,7 @@ def average_student(state: State, params: Params) -> StudentModel:
         prior=_mean(known, skill & _ready(known, state.parents)),
         leak=min(leak, 1.0),
         gating={HARD: "hard", SOFT: "soft", ADDITIVE: "additive"}[params.gating],
-        forgetting=float(np.diff(params.share, prepend=0.0) @ params.forgetting),
+        forgetting=_forgetting(params),
         learn_first=params.learn_first,
         skills=params.skills,
         exact=_bayesian(params),
@@ -47,9 +48,16 @@ def average_student(state: State, params: Params) -> StudentModel:
 
 def _bayesian(params: Params) -> bool:
     """Whether every student is one of Bayesian knowledge tracing, and nothing else."""
-    alike = len(np.unique(params.forgetting)) == 1 and bool((params.model == BKT).all())
+    people = params.people
+    alike = len(np.unique(people[:, FORGETTING])) == 1
+    alike &= bool((people[:, MODEL] == BKT).all())
     plain = params.representations == 1 and params.dropout == 0
     return alike and plain and not params.forget_others
+
+
+def _forgetting(params: Params) -> float:
+    shares = np.diff(params.people[:, SHARE], prepend=0.0)
+    return float(shares @ params.people[:, FORGETTING])
 
 
 def _mean(value: np.ndarray, among: np.ndarray) -> float:

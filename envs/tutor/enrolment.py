@@ -7,6 +7,23 @@ import numpy as np
 from curiosity_rl.envs.rng import STEP, mix, normal, uniform
 from curiosity_rl.envs.tutor.bits import add, has, mark_needed
 from curiosity_rl.envs.tutor.motivation import FRAILTY_SD, START
+from curiosity_rl.envs.tutor.people import (
+    ABILITY_SD,
+    CLIPS,
+    END_ROW,
+    FIRST_ROW,
+    HANDICAP,
+    JITTER,
+    LEARN_SHIFT,
+    LOWERED_MEAN,
+    LOWERED_SD,
+    MODEL,
+    ON_ANSWERS,
+    ON_LEARN,
+    PRIOR,
+    SHARE,
+    TRAIT,
+)
 from curiosity_rl.envs.tutor.state import BKT, FSRS, HLR, IRT, LAYERED, NOISY, PFA, QS
 from curiosity_rl.envs.tutor.strength import MARK, SCALE, sigmoid
 from curiosity_rl.envs.tutor.students import needed_known
@@ -92,24 +109,29 @@ def draw_goals(word, slots, i, state, params):
 def draw_rates(word, slots, ability, i, state, params):
     """Draw learn, guess and slip of every skill; return the advanced word."""
     g = state.group[i]
-    rows = params.rows[g, 1] - params.rows[g, 0]
+    first = int(params.people[g, FIRST_ROW])
+    rows = int(params.people[g, END_ROW]) - first
     for position in range(params.skills):
         k = slots[position]
         word += STEP
-        row = params.rows[g, 0] + int(uniform(word) * rows)
+        row = first + int(uniform(word) * rows)
         for c in range(3):
             x = params.table[row, c]
-            if params.jitter[g, c] > 0.0:
+            jitter = params.people[g, JITTER + c]
+            if jitter > 0.0:
                 word += STEP
-                x += params.jitter[g, c] * normal(word)
+                x += jitter * normal(word)
                 word += STEP
             if c == 0:
-                x += params.ability_on_learn[g] * ability + params.learn_shift[g]
+                x += (
+                    params.people[g, ON_LEARN] * ability + params.people[g, LEARN_SHIFT]
+                )
             elif c == 1:
-                x += params.ability_on_answers[g] * ability
+                x += params.people[g, ON_ANSWERS] * ability
             else:
-                x -= params.ability_on_answers[g] * ability
-            low, high = params.clips[g, 2 * c], params.clips[g, 2 * c + 1]
+                x -= params.people[g, ON_ANSWERS] * ability
+            low = params.people[g, CLIPS + 2 * c]
+            high = params.people[g, CLIPS + 2 * c + 1]
             value = min(max(sigmoid(x), low), high)
             if c == 0:
                 state.learn[i, k] = value
@@ -120,7 +142,7 @@ def draw_rates(word, slots, ability, i, state, params):
         if params.learn.size:
             state.learn[i, k] = params.learn[position]
             state.boost[i, k] = params.boost[position]
-        if params.lowered_sd[g] > 0.0:
+        if params.people[g, LOWERED_SD] > 0.0:
             word = lower_rates(word, i, k, state, params)
     for position in range(params.skills, params.activities):
         k = slots[position]
@@ -149,7 +171,7 @@ def lower_rates(word, i, k, state, params):
     Return the advanced word.
     """
     g = state.group[i]
-    mean, deviation = params.lowered_mean[g], params.lowered_sd[g]
+    mean, deviation = params.people[g, LOWERED_MEAN], params.people[g, LOWERED_SD]
     links, boosts = 0, 0.0
     for c in range(3 + state.parents.shape[2]):
         word += STEP
@@ -182,7 +204,8 @@ def draw_traits(word, slots, ability, i, state, params):
             level[c] = 0.0
         for c in range(trait.size):
             word += STEP
-            trait[c] = params.traits[g, c, 0] + params.traits[g, c, 1] * normal(word)
+            mean = params.people[g, TRAIT + 2 * c]
+            trait[c] = mean + params.people[g, TRAIT + 2 * c + 1] * normal(word)
             word += STEP
         known = has(state.mastery, i, k)
         if model == PFA:
@@ -216,7 +239,7 @@ def draw_handicaps(word, slots, i, state, params):
     for position in range(params.activities):
         k = slots[position]
         word += STEP
-        without = uniform(word) < params.handicap[state.group[i]]
+        without = uniform(word) < params.people[state.group[i], HANDICAP]
         word += STEP
         which = int(uniform(word) * params.representations)
         state.handicap[i, k] = which if without and position < params.skills else -1
@@ -290,13 +313,14 @@ def enrol(i, state, params, slots):
     state.elapsed[i] = 0
     state.day[i] = 0.0
     group = 0
-    if params.share.size > 1:
+    groups = params.people.shape[0]
+    if groups > 1:
         word += STEP
         chance = uniform(word)
-        while group < params.share.size - 1 and chance >= params.share[group]:
+        while group < groups - 1 and chance >= params.people[group, SHARE]:
             group += 1
     state.group[i] = group
-    state.model[i] = params.model[group]
+    state.model[i] = int(params.people[group, MODEL])
     ability = 0.0
     found = False
     for _ in range(params.redraws):
@@ -314,12 +338,12 @@ def enrol(i, state, params, slots):
                 word += STEP
                 j = int(uniform(word) * (k + 1))
                 slots[k], slots[j] = slots[j], slots[k]
-        if params.ability_sd[group] > 0.0:
+        if params.people[group, ABILITY_SD] > 0.0:
             word += STEP
-            ability = params.ability_sd[group] * normal(word)
+            ability = params.people[group, ABILITY_SD] * normal(word)
             word += STEP
         word = draw_graph(word, slots, i, state, params)
-        known_chance = sigmoid(params.prior_logit[group] + ability)
+        known_chance = sigmoid(params.people[group, PRIOR] + ability)
         for position in range(params.skills):
             k = slots[position]
             ready = True

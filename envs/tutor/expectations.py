@@ -7,6 +7,7 @@ import numpy as np
 from curiosity_rl.envs.tutor import hypotheses as hy
 from curiosity_rl.envs.tutor import state as st
 from curiosity_rl.envs.tutor.bits import unpack
+from curiosity_rl.envs.tutor.people import PRIOR, SHARE
 
 MOST_ACTIVITIES = 64
 DOUBT = 0.02
@@ -33,8 +34,8 @@ def expect(students: st.State, params: st.Params, particles: int) -> hy.Model:
     _check(params)
     skill = ~unpack(students.distractor, params.activities)
     rates = [getattr(students, name)[skill] for name in ("learn", "guess", "slip")]
-    weight = np.diff(params.share, prepend=0.0)
-    known = float(weight @ (1 / (1 + np.exp(-params.prior_logit))))
+    weight = np.diff(params.people[:, SHARE], prepend=0.0)
+    known = float(weight @ (1 / (1 + np.exp(-params.people[:, PRIOR]))))
     noise, dropped = _errors(params)
     return hy.Model(
         skills=params.skills,

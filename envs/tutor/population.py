@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from curiosity_rl.envs.tutor import people as columns
 from curiosity_rl.envs.tutor import state as st
 from curiosity_rl.envs.tutor.strength import TRAITS
 
@@ -102,32 +103,24 @@ class Mixture:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the fields of `state.Params` that tell of students."""
-        tables = [group.table for group in self.groups]
-        ends = np.cumsum([len(table) for table in tables])
-        starts = ends - [len(table) for table in tables]
-        table = np.concatenate(tables)
-
-        def each(name: str) -> np.ndarray:
-            return np.array([getattr(g, name) for g in self.groups], np.float64)
-
-        lowered = each("lowered")
-        with np.errstate(divide="ignore"):
-            prior = np.log(each("prior")) - np.log1p(-each("prior"))
-        return {
-            "share": np.cumsum(self.shares),
-            "model": np.array([MODELS[g.model] for g in self.groups], np.int8),
-            "prior_logit": prior,
-            "ability_sd": each("ability_sd"),
-            "ability_on_learn": each("ability_on_learn"),
-            "ability_on_answers": each("ability_on_answers"),
-            "learn_shift": each("learn_shift"),
-            "forgetting": each("forgetting"),
-            "handicap": each("handicap"),
-            "lowered_mean": np.ascontiguousarray(lowered[:, 0]),
-            "lowered_sd": np.ascontiguousarray(lowered[:, 1]),
-            "traits": each("traits"),
-            "rows": np.stack([starts, ends], axis=1).astype(np.int64),
-            "table": np.log(table / (1 - table)),
-            "jitter": each("jitter_sd"),
-            "clips": each("clips"),
-        }
+        people = np.zeros((len(self.groups), columns.WIDTH))
+        people[:, columns.SHARE] = np.cumsum(self.shares)
+        end = 0
+        for row, group in zip(people, self.groups, strict=True):
+            start, end = end, end + len(group.table)
+            with np.errstate(divide="ignore"):
+                row[columns.PRIOR] = np.log(group.prior) - np.log1p(-group.prior)
+            row[columns.MODEL] = MODELS[group.model]
+            row[columns.ABILITY_SD] = group.ability_sd
+            row[columns.ON_LEARN] = group.ability_on_learn
+            row[columns.ON_ANSWERS] = group.ability_on_answers
+            row[columns.LEARN_SHIFT] = group.learn_shift
+            row[columns.FORGETTING] = group.forgetting
+            row[columns.HANDICAP] = group.handicap
+            row[columns.LOWERED_MEAN : columns.LOWERED_SD + 1] = group.lowered
+            row[columns.FIRST_ROW : columns.END_ROW + 1] = start, end
+            row[columns.JITTER : columns.CLIPS] = group.jitter_sd
+            row[columns.CLIPS : columns.TRAIT] = group.clips
+            row[columns.TRAIT : columns.WIDTH] = np.ravel(group.traits)
+        table = np.concatenate([group.table for group in self.groups])
+        return {"people": people, "table": np.log(table / (1 - table))}

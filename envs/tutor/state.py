@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import namedtuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,6 +63,18 @@ class State(NamedTuple):
     desk: np.ndarray
 
 
+Students = namedtuple("Students", State._fields[: State._fields.index("dice")])
+"""A state less its belief over the graph: what the kernels of students are handed.
+
+Every array that a kernel is handed costs time to compile and to call.
+"""
+
+
+def students(state: State) -> Any:
+    """Return a state without its belief over the graph; the arrays are the same."""
+    return Students(*state[: len(Students._fields)])
+
+
 class Params(NamedTuple):
     """Settings of a tutor world, as the kernels read them; G groups of students."""
 
@@ -88,26 +101,12 @@ class Params(NamedTuple):
     representations: int
     days_column: int  # where the record holds days; -1 for nowhere
     shown_column: int  # where it begins to hold success by representation; -1
-    share: np.ndarray  # (G,) float64, of students in this group or one before
-    model: np.ndarray  # (G,) int8
-    prior_logit: np.ndarray  # (G,) float64
-    ability_sd: np.ndarray  # (G,) float64
-    ability_on_learn: np.ndarray  # (G,) float64
-    ability_on_answers: np.ndarray  # (G,) float64
-    learn_shift: np.ndarray  # (G,) float64, logit
-    forgetting: np.ndarray  # (G,) float64
-    handicap: np.ndarray  # (G,) float64, chance not to grasp a representation
-    lowered_mean: np.ndarray  # (G,) float64, taken off the rates (EDM 2016)
-    lowered_sd: np.ndarray  # (G,) float64
-    traits: np.ndarray  # (G, 3, 2) float64, mean and deviation
     parents: np.ndarray  # (K, P) int16, FIXED curricula, parents first
     learn: np.ndarray  # (K,) float32, where the curriculum fixes it; else empty
     boost: np.ndarray  # (K,) float32
     exam: np.ndarray  # (E,) int64, skills that exams are drawn from; empty: last half
-    rows: np.ndarray  # (G, 2) int64, first row of the table and the one after the last
     table: np.ndarray  # (rows, 3) float64, logits of learn, guess, slip
-    jitter: np.ndarray  # (G, 3) float64
-    clips: np.ndarray  # (G, 6) float64
+    people: np.ndarray  # (G, 28) float64, see people.py
 
 
 class Sizes(NamedTuple):

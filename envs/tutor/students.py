@@ -11,6 +11,7 @@ import numpy as np
 from curiosity_rl.envs.rng import STEP, mix, uniform
 from curiosity_rl.envs.tutor.bits import add, bits_set, has, remove
 from curiosity_rl.envs.tutor.motivation import leaves
+from curiosity_rl.envs.tutor.people import FORGETTING
 from curiosity_rl.envs.tutor.state import ADDITIVE, BKT, HARD
 from curiosity_rl.envs.tutor.strength import MARK, answer_chance, strength, study
 from curiosity_rl.jit import kernel
@@ -84,7 +85,7 @@ def full_chance(i, k, state, params):
 def practise(i, k, state, params, chance):
     """Let the student of lane i learn or forget skill k, by a uniform number."""
     if has(state.mastery, i, k):
-        if chance < params.forgetting[state.group[i]]:
+        if chance < params.people[state.group[i], FORGETTING]:
             remove(state.mastery, i, k)
     elif chance < learn_chance(i, k, state, params):
         add(state.mastery, i, k)
@@ -106,7 +107,7 @@ def forget_others(word, i, k, state, params):
     After g exercises in between a skill is forgotten with chance 1 - (1 - F)^g (Khajah,
     Lindsey & Mozer, EDM 2016). One number per activity, known or not.
     """
-    chance = params.forgetting[state.group[i]]
+    chance = params.people[state.group[i], FORGETTING]
     for j in range(params.activities):
         word += STEP
         if j != k and has(state.mastery, i, j) and uniform(word) < chance:

@@ -24,6 +24,7 @@ from curiosity_rl.envs.tutor.kernel import (
     reset_lanes,
     step_all,
 )
+from curiosity_rl.envs.tutor.people import FORGETTING, MODEL
 from curiosity_rl.envs.tutor.population import Mixture
 from curiosity_rl.envs.tutor.strength import LEVELS, TRAITS, strengths
 from curiosity_rl.envs.world import World
@@ -283,8 +284,9 @@ class Tutor(World):
         self._inference = Inference(trial, self.params, self._sizes, self.modes)
 
     def _can_forget(self) -> bool:
-        memory = np.isin(self.params.model, (st.HLR, st.FSRS, st.PFA))
-        return bool((self.params.forgetting > 0).any() or memory.any())
+        people = self.params.people
+        memory = np.isin(people[:, MODEL], (st.HLR, st.FSRS, st.PFA))
+        return bool((people[:, FORGETTING] > 0).any() or memory.any())
 
     def _try_students(self) -> st.State:
         trial = self.allocate(TRIAL_LANES)
@@ -309,7 +311,7 @@ class Tutor(World):
     def _enrol(self, state: st.State, lanes: np.ndarray, params: st.Params) -> None:
         slots = np.empty(params.activities, dtype=np.int64)
         needed = np.empty((1, state.needed.shape[1]), dtype=np.uint64)
-        if reset_lanes(lanes, state, params, slots, needed) >= 0:
+        if reset_lanes(lanes, st.students(state), params, slots, needed) >= 0:
             raise ValueError(
                 f"no student with {params.min_unknown} unknown skills among those "
                 f"needed for {params.goals} goals was found in {params.redraws:,} "
@@ -321,14 +323,15 @@ class Tutor(World):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give one exercise in every lane; return rewards and terminated, `(n,)`."""
         rewards, terminated = np.empty(len(actions)), np.empty(len(actions), np.bool_)
-        given = (actions, state, self.params, self._reward, self._columns)
+        core = st.students(state)
+        given = (actions, core, self.params, self._reward, self._columns)
         step_all(*given, rewards, terminated, out)
         self._inference.follow(state, out)
         return rewards, terminated
 
     def observe(self, state: st.State, lanes: np.ndarray, out: np.ndarray) -> None:
         """Write the observations of these lanes into the same rows of `out`."""
-        observe_lanes(lanes, state, self.params, self._columns, out)
+        observe_lanes(lanes, st.students(state), self.params, self._columns, out)
 
     def step_info(self, state: st.State) -> dict[str, Any]:
         """Report the last exercise; see the class for the keys."""
@@ -348,7 +351,7 @@ class Tutor(World):
         truth = {"mastery": unpack(state.mastery[lanes], self.params.activities)}
         if self._sizes.levels:
             found = np.empty((len(lanes), self.params.activities), np.float32)
-            strengths(lanes, state, found)
+            strengths(lanes, st.students(state), found)
             truth["strength"] = found
         if self.params.dropout > 0:
             truth["motivation"] = state.motivation[lanes]
