@@ -251,10 +251,9 @@ class EquivariantPolicy(ActorCriticPolicy):
     def _build(self, lr_schedule: Schedule) -> None:
         super()._build(lr_schedule)
         self.action_net = nn.Identity()  # the net's output already is the logits
-        self.optimizer = self.optimizer_class(
-            self.parameters(),
-            lr=lr_schedule(1),  # type: ignore[call-arg]  # torch's base class has no lr
-            **self.optimizer_kwargs,
+        optimizer: Any = self.optimizer_class  # torch's base class knows of no lr
+        self.optimizer = optimizer(
+            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
         )
 
     def _get_constructor_parameters(self) -> dict[str, Any]:

@@ -47,10 +47,9 @@ class TwoHeads(ActorCriticPolicy):
             intrinsic.apply(self._draw_anew)
         heads: Any = ValueHeads(self.value_net, intrinsic)  # SB3 declares a Linear
         self.value_net = heads
-        self.optimizer = self.optimizer_class(
-            self.parameters(),
-            lr=lr_schedule(1),  # type: ignore[call-arg]  # torch's base class has no lr
-            **self.optimizer_kwargs,
+        optimizer: Any = self.optimizer_class  # torch's base class knows of no lr
+        self.optimizer = optimizer(
+            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
         )
 
     def _draw_anew(self, module: nn.Module) -> None:

@@ -180,11 +180,12 @@ class Keep(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        buffer = self.model.rollout_buffer  # type: ignore[attr-defined]
+        model: Any = self.model
+        buffer = model.rollout_buffer
         names = ("rewards", "values", "advantages", "returns", "observations")
         kept = {name: getattr(buffer, name) for name in names}
         kept = {k: v if isinstance(v, dict) else v.copy() for k, v in kept.items()}
-        kept["last_obs"] = self.model._last_obs  # type: ignore[attr-defined]
+        kept["last_obs"] = model._last_obs
         if isinstance(self.model.policy, TwoHeads):
             kept["policy"] = {
                 key: value.clone() for key, value in weights_of(self.model.policy)

@@ -262,3 +262,19 @@ def classroom(days: bool) -> tuple[Desk, list[Pupil]]:
         desk.needed[lane] = needed
         pupils.append(Pupil(parents, [bool(x) for x in needed], days))
     return desk, pupils
+
+
+def note(
+    desk: Desk, pupils: list[Pupil], proposed: np.ndarray, right: np.ndarray
+) -> None:
+    """Let desk and pupils take the same answers."""
+    for pupil, k, ok in zip(pupils, proposed.tolist(), right.tolist(), strict=True):
+        pupil.answer(k, ok)
+    desk.answer(proposed, right)
+
+
+def wait(desk: Desk, pupils: list[Pupil], days: np.ndarray) -> None:
+    """Let days go by, each lane's own number."""
+    desk.day += days
+    for pupil, more in zip(pupils, days.tolist(), strict=True):
+        pupil.now += more

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rule_reference as slow
-from rule_reference import LANES, STEPS, classroom
+from rule_reference import LANES, STEPS, classroom, note, wait
 from tutor_desk import CHAIN, DIAMOND, Desk
 
 from curiosity_rl.agents.tutors.zpdes_dag import KEPT, remembered
@@ -179,11 +179,6 @@ def test_a_batch_equals_one_student_at_a_time(
         for lane, u in enumerate(draws.random((LANES, 1))[:, 0]):
             assert proposed[lane] == rule(pupils[lane], u, **settings), (t, lane)
         right = rng.random(LANES) < skill
-        for pupil, k, ok in zip(pupils, proposed.tolist(), right.tolist(), strict=True):
-            pupil.answer(k, ok)
-        desk.answer(proposed, right)
+        note(desk, pupils, proposed, right)
         if days and t % 9 == 8:
-            gone = rng.integers(1, 5, LANES)
-            desk.day += gone
-            for pupil, more in zip(pupils, gone.tolist(), strict=True):
-                pupil.now += more
+            wait(desk, pupils, rng.integers(1, 5, LANES))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any, Unpack
 
 import numpy as np
@@ -14,7 +15,7 @@ from curiosity_rl.rewards.encoders import Encoder, Kind
 from curiosity_rl.rewards.networks import Training, TrainingOptions, in_chunks
 
 
-class _Ensemble:
+class _Ensemble(ABC):
     """What both rewards share: an ensemble of forward models, and its state."""
 
     scaled_by_default = True
@@ -54,9 +55,9 @@ class _Ensemble:
         paid = in_chunks(lambda part: self.spread(self.model.predict(part)), inputs)
         return paid.cpu().numpy().reshape(batch.shape)
 
+    @abstractmethod
     def spread(self, told: th.Tensor) -> th.Tensor:
         """Return the bonus, `(B,)`, from what the members tell, `(M, B, ...)`."""
-        raise NotImplementedError
 
     def update(self, batch: Transitions) -> dict[str, float]:
         """Train the encoder, then the members; return the mean losses."""

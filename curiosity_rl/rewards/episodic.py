@@ -8,6 +8,7 @@ lanes. These bonuses need their episode: they cannot be told for a replayed tran
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Unpack
@@ -109,7 +110,7 @@ class EpisodicCount:
         self.table.load_state_dict(state["episodes"])
 
 
-class _InFeatures:
+class _InFeatures(ABC):
     """What the two others share: an encoder, and the states of the running episodes.
 
     When the encoder moves, the features remembered from the middle of an episode mean
@@ -175,19 +176,19 @@ class _InFeatures:
     def _features(self, rows: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(self.encoder.encode_rows(rows).cpu().numpy())
 
+    @abstractmethod
     def _empty(self) -> None:
         """Remember no features."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _pay(self, walk: Walk, features: np.ndarray, begun: np.ndarray) -> np.ndarray:
         """Return the bonus of the features reached, `(T * N,)`; move the memory."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _restore(
         self, lanes: np.ndarray, slots: np.ndarray, features: np.ndarray
     ) -> None:
         """Replace what is remembered by these features, lane by lane."""
-        raise NotImplementedError
 
 
 class EpisodicKNN(_InFeatures):

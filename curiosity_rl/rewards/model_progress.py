@@ -6,6 +6,7 @@ Progress of the pupil of a tutor world is another thing: see `rewards.progress`.
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from typing import Any, Unpack
 
 import numpy as np
@@ -26,7 +27,7 @@ from curiosity_rl.rewards.networks import (
 from curiosity_rl.rewards.regions import Kind, Regions
 
 
-class ModelReward:
+class ModelReward(ABC):
     """What these rewards share: one forward model, and features encoded once a batch.
 
     A subclass says in `pay` what to pay, and in `learn` how to learn.
@@ -45,13 +46,13 @@ class ModelReward:
         )
         self._last: tuple[Transitions, int, th.Tensor, th.Tensor] | None = None
 
+    @abstractmethod
     def pay(self, inputs: th.Tensor, after: th.Tensor) -> th.Tensor:
         """Return the bonus, `(B,)`, from what `ForwardModel.inputs` returns."""
-        raise NotImplementedError
 
+    @abstractmethod
     def learn(self, batch: Transitions) -> dict[str, float]:
         """Learn from the batch; return what should be logged."""
-        raise NotImplementedError
 
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
         """Take the spaces, and the seed of weights and minibatches."""

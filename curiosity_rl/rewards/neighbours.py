@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, Unpack
 
 import numpy as np
@@ -106,7 +107,7 @@ class Reservoir:
         self._random.bit_generator.state = {**state["random"], "state": large}
 
 
-class _Neighbours:
+class _Neighbours(ABC):
     """What the three have in common: an encoder, a memory, the nearest in it."""
 
     scaled_by_default = True
@@ -173,9 +174,9 @@ class _Neighbours:
         features = self.encoder.encode_rows(rows).cpu().numpy()
         return nearest(features, self.memory.blocks, self.memory.size, k)
 
+    @abstractmethod
     def _pay(self, squared: np.ndarray) -> np.ndarray:
         """Return the bonus from squared distances `(B, k)`, `(B,)`."""
-        raise NotImplementedError
 
 
 class RE3(_Neighbours):
