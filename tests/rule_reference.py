@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import exp, sqrt
+from math import exp
 
 import numpy as np
+from student_models import (
+    W,
+    first_difficulty,
+    forgetting_curve,
+    fsrs_review,
+    half_life,
+)
 from tutor_desk import Desk
-
-W = [0.212, 1.2931, 2.3065, 8.2956, 6.4133, 0.8334, 3.0194, 0.001, 1.8722, 0.1666]
-W += [0.796, 1.4835, 0.0614, 0.2629, 1.6483, 0.6014, 1.8729, 0.5425, 0.0912, 0.0658]
-W += [0.1542]
 
 
 @dataclass
@@ -77,36 +80,21 @@ def leitner(pupil: Pupil, boxes: int) -> int:
 
 def fsrs(answers: list[tuple[bool, float]], since: float) -> float:
     """Recall some days after answers, each with the days before it: FSRS-6."""
-
-    def left(s: float, days: float) -> float:
-        return (1 + (0.9 ** (-1 / W[20]) - 1) * days / s) ** -W[20]
-
     s = d = 0.0
     for i, (right, gap) in enumerate(answers):
-        grade = 3 if right else 1
         if i == 0:
-            s, d = W[grade - 1], W[4] - exp(W[5] * (grade - 1)) + 1
+            grade = 3 if right else 1
+            s, d = W[grade - 1], min(max(first_difficulty(grade), 1), 10)
         else:
-            lost = 1 - left(s, gap)
-            if gap < 1:
-                change = exp(W[17] * (grade - 3 + W[18])) * s ** -W[19]
-                s *= max(change, 1) if right else change
-            elif right:
-                gain = exp(W[8]) * (11 - d) * s ** -W[9] * (exp(W[10] * lost) - 1)
-                s *= 1 + gain
-            else:
-                after = W[11] * d ** -W[12] * ((s + 1) ** W[13] - 1) * exp(W[14] * lost)
-                s = min(after, s / exp(W[17] * W[18]))
-            d0 = W[4] - exp(W[5] * 3) + 1
-            d = W[7] * d0 + (1 - W[7]) * (d - W[6] * (grade - 3) * (10 - d) / 9)
-        s, d = max(s, 0.001), min(max(d, 1), 10)
-    return left(s, since)
+            s, d = fsrs_review(s, d, gap, right)
+            s = max(s, 0.001)
+    return forgetting_curve(since, s)
 
 
 def hlr(answers: list[tuple[bool, float]], since: float) -> float:
+    """Recall some days after answers: half-life regression, weights 1, -1 and 0."""
     right = sum(r for r, _ in answers)
-    half = 2 ** (sqrt(1 + right) - sqrt(1 + len(answers) - right))
-    return 2 ** (-since / min(max(half, 15 / 1440), 274))
+    return 2 ** (-since / half_life(right, len(answers) - right, [1.0, -1.0, 0.0]))
 
 
 def recall_threshold(

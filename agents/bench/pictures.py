@@ -172,12 +172,18 @@ def _curves(found: Comparison) -> Any:
                 **_line(found.tutors, tutor),
             )
         panel.set_title(students, fontsize=10)
+    _frame_curves(figure, panels)
+    figure.legend(loc="outside right center", fontsize=8, frameon=False, handlelength=3)
+    return figure
+
+
+def _frame_curves(figure: Any, panels: list[Any]) -> None:
+    """Name the axes of curves of mastery; end them where the exercises do."""
+    for panel in panels:
         panel.set_ylim(0, 1.01)
         panel.margins(x=0)
     figure.supxlabel("exercises", fontsize=9)
     figure.supylabel("needed skills known", fontsize=9)
-    figure.legend(loc="outside right center", fontsize=8, frameon=False, handlelength=3)
-    return figure
 
 
 def _heat_map(found: Matrix) -> Any:
@@ -254,10 +260,7 @@ def _equity_curves(found: Equity, students: str) -> Any:
                 label=name if panel is panels[0] else None,
             )
         panel.set_title(tutor, fontsize=9)
-        panel.set_ylim(0, 1.01)
-        panel.margins(x=0)
-    figure.supxlabel("exercises", fontsize=9)
-    figure.supylabel("needed skills known", fontsize=9)
+    _frame_curves(figure, panels)
     figure.legend(loc="outside upper center", fontsize=8, frameon=False, ncols=4)
     return figure
 

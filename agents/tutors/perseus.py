@@ -56,9 +56,7 @@ class Perseus(BeliefTutor):
         discount: float = 0.99,
         points: int = 1350,
     ):
-        super().__init__(layout, seed, assumed)
-        if not 0.0 < discount < 1.0:
-            raise ValueError(f"discount is {discount}: give a number between 0 and 1")
+        super().__init__(layout, seed, assumed, discount)
         if points < 1:
             raise ValueError(f"points is {points}: give 1 belief or more")
         if self.width > MOST_SKILLS:
@@ -66,7 +64,7 @@ class Perseus(BeliefTutor):
                 f"students of this world need up to {self.width} skills; tutor "
                 f"'perseus' takes at most {MOST_SKILLS}: take 'qmdp'"
             )
-        self.discount, self.points, self.seed = discount, points, seed
+        self.points, self.seed = points, seed
         self._graphs: list[tuple[int, ...]] = []
 
     @classmethod

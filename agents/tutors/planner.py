@@ -135,10 +135,11 @@ class BeliefTutor(ReadingTutor):
         seed: Seed of the tutor's random numbers.
         assumed: The student to assume, see `assumed_student`; None for the world's
             average student.
+        discount: Discount of the value, in (0, 1).
 
     Raises:
-        ValueError: If no graph is shown, the student model is not allowed, or a student
-            needs more than twelve skills.
+        ValueError: If no graph is shown, the student model is not allowed, a student
+            needs more than twelve skills, or the discount is out of range.
     """
 
     reads = ("attempts", "last_1", *GRAPH)
@@ -148,8 +149,12 @@ class BeliefTutor(ReadingTutor):
         layout: ActivityLayout,
         seed: int = 0,
         assumed: StudentModel | Mapping[str, Any] | None = None,
+        discount: float = 0.99,
     ):
         super().__init__(layout, seed)
+        if not 0.0 < discount < 1.0:
+            raise ValueError(f"discount is {discount}: give a number between 0 and 1")
+        self.discount = discount
         self.student = assumed_student(layout, assumed)
         self.width = min(MOST_SKILLS, self.student.skills, layout.activities)
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from curiosity_rl.agents.tutors.knowledge import Skills, discounted_loss, most_gain
 from curiosity_rl.agents.tutors.planner import BeliefTutor
 from curiosity_rl.agents.tutors.reading import Reading
-from curiosity_rl.protocols import ActivityLayout, StudentModel
 
 
 class Qmdp(BeliefTutor):
@@ -35,18 +31,6 @@ class Qmdp(BeliefTutor):
     """
 
     name = "qmdp"
-
-    def __init__(
-        self,
-        layout: ActivityLayout,
-        seed: int = 0,
-        assumed: StudentModel | Mapping[str, Any] | None = None,
-        discount: float = 0.99,
-    ):
-        super().__init__(layout, seed, assumed)
-        if not 0.0 < discount < 1.0:
-            raise ValueError(f"discount is {discount}: give a number between 0 and 1")
-        self.discount = discount
 
     def notes(self, reading: Reading) -> dict[str, np.ndarray]:
         """The belief, and the loss of every state against knowing all."""
