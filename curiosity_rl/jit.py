@@ -2,7 +2,8 @@
 
 Numba invalidates a cached kernel when its own file changes, but not when a kernel that
 it calls from another file does. So the cache directory is named by a hash of all
-sources of the package: a change anywhere starts a fresh cache.
+sources that its kernels can see: those of the ground and of their own room. A change
+there starts a fresh cache; one in another room starts none.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import stat
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -25,6 +26,11 @@ import platformdirs
 from numba.core import config, event
 
 F = TypeVar("F", bound=Callable[..., Any])
+_GROUND = "", "rewards"
+_SEEN = {
+    "envs": (*_GROUND, "envs"),
+    "agents": (*_GROUND, "adapters", "tracking", "agents"),
+}
 _OPTIONS: dict[str, Any] = {
     "cache": True,
     "error_model": "numpy",
@@ -56,16 +62,39 @@ def _import_numba_without_scipy() -> None:
 _import_numba_without_scipy()
 
 
-def source_hash(root: Path) -> str:
-    """Return a short hash over all Python sources below `root`, links followed."""
+def source_hash(root: Path, folders: Iterable[str] | None = None) -> str:
+    """Return a short hash over Python sources.
+
+    Args:
+        root: Folder.
+        folders: Folders below it, links among them, each with all folders below it but
+            `""`: the sources in `root` itself. None: all below `root`.
+    """
     digest = hashlib.sha256(numba.__version__.encode())
-    for folder, _, files in sorted(os.walk(root, followlinks=True)):
-        for name in sorted(files):
-            if name.endswith(".py"):
-                path = Path(folder, name)
-                digest.update(str(path.relative_to(root)).encode())
-                digest.update(path.read_bytes())
+    chosen = [root] if folders is None else [root / name for name in folders]
+    for top in chosen:
+        walk = sorted(os.walk(top, followlinks=True))
+        if folders is not None and top == root:
+            walk = walk[:1]
+        for folder, _, files in walk:
+            for name in sorted(files):
+                if name.endswith(".py"):
+                    path = Path(folder, name)
+                    digest.update(str(path.relative_to(root)).encode())
+                    digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def seen_by(module: str) -> tuple[str, ...] | None:
+    """Return the folders of the package that a module's kernels can call into.
+
+    What those import lies in them too (tests/test_layout.py holds that). None, for
+    modules of others: all.
+    """
+    package, _, inside = module.partition(".")
+    if package != __package__:
+        return None
+    return _SEEN.get(inside.partition(".")[0], _GROUND)
 
 
 def _private(folder: Path) -> bool:
@@ -76,9 +105,13 @@ def _private(folder: Path) -> bool:
 
 
 @cache
-def cache_dir() -> str:
-    """Return a writable directory for compiled kernels of exactly these sources."""
-    key = "kernels-" + source_hash(Path(__file__).parent)
+def cache_dir(folders: tuple[str, ...] | None = None) -> str:
+    """Return a writable directory for compiled kernels of exactly these sources.
+
+    Args:
+        folders: See `source_hash`; None: the whole package.
+    """
+    key = "kernels-" + source_hash(Path(__file__).parent, folders)
     shared = tempfile.gettempdir()
     for base in (platformdirs.user_cache_dir("curiosity_rl"), shared):
         folder = Path(base, key)
@@ -140,7 +173,8 @@ def routine(function: F) -> F:
 
 def _compiled(function: F, options: dict[str, Any]) -> F:
     settings: Any = config  # its names are made at run time
-    before, settings.CACHE_DIR = settings.CACHE_DIR, cache_dir()
+    folder = cache_dir(seen_by(function.__module__))
+    before, settings.CACHE_DIR = settings.CACHE_DIR, folder
     try:
         return cast(F, numba.njit(**options)(function))
     finally:

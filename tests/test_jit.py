@@ -51,6 +51,30 @@ def test_every_source_is_in_the_key(tmp_path: Path):
     assert jit.source_hash(copy) != before
 
 
+def test_a_key_holds_the_sources_of_the_ground_and_of_one_room(tmp_path: Path):
+    for name in ("a.py", "rewards/b.py", "envs/deep/c.py", "agents/d.py"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x = 1")
+
+    def changed(name: str, folders: tuple[str, ...] | None) -> bool:
+        before = jit.source_hash(tmp_path, folders)
+        (tmp_path / name).write_text("x = 2")
+        after = jit.source_hash(tmp_path, folders)
+        (tmp_path / name).write_text("x = 1")
+        return before != after
+
+    envs = jit.seen_by("curiosity_rl.envs.tutor.kernel")
+    assert changed("a.py", envs)
+    assert changed("rewards/b.py", envs)
+    assert changed("envs/deep/c.py", envs)
+    assert not changed("agents/d.py", envs)
+    ground = jit.seen_by("curiosity_rl.belief")
+    assert changed("a.py", ground)
+    assert not changed("envs/deep/c.py", ground)
+    assert jit.seen_by("somebody.elses") is None
+
+
 def test_a_renamed_source_changes_the_key(tmp_path: Path):
     (tmp_path / "a.py").write_text("x = 1")
     before = jit.source_hash(tmp_path)
@@ -81,7 +105,7 @@ def test_the_users_numba_cache_is_left_alone():
     compiled = jit.kernel(double)
     assert users_cache() == before
     assert compiled(3) == 6
-    assert jit.cache_dir() in str(compiled._cache.cache_path)  # type: ignore[attr-defined]
+    assert jit.cache_dir(None) in str(compiled._cache.cache_path)  # type: ignore[attr-defined]
 
 
 def test_the_users_numba_cache_is_left_alone_when_compiling_fails(monkeypatch):

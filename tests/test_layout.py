@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from curiosity_rl import registry
+from curiosity_rl import jit, registry
 
 ROOT = Path(__file__).resolve().parent.parent
 GROUND, ENVS, AGENTS, SCRIPTS, TESTS = (
@@ -112,6 +112,36 @@ def test_rooms_import_each_other_as_a_star(room: str):
         for target in FORBIDDEN[room]:
             wrong = sorted(n for n in names if reaches(n, target))
             assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
+
+
+@pytest.mark.parametrize("room", INSTALLED)
+def test_the_key_of_a_rooms_kernels_holds_all_that_they_can_see(room: str):
+    """A compiled kernel keeps the values that its module imported: curiosity_rl.jit."""
+    folders = jit.seen_by(f"{INSTALLED[room]}.rules")
+    assert folders is not None
+
+    def in_key(name: str) -> bool:
+        inside, _, rest = name.removeprefix(f"{GROUND}.").partition(".")
+        return (inside if rest else "") in folders or inside in folders
+
+    modules = {module_name(r, p): p for r in INSTALLED for p in sources(r)}
+    reached = {
+        name
+        for name, path in modules.items()
+        if path.is_relative_to(ROOT / room)
+        and "curiosity_rl.jit import" in path.read_text("utf-8")
+    }
+    assert reached
+    waiting = list(reached)
+    while waiting:
+        name = waiting.pop()
+        assert in_key(name), f"{name} is not in the key of the kernels of {room}"
+        path = modules[name]
+        package = path.name == "__init__.py"
+        names = imported(path.read_text("utf-8"), name, package, strings=False)
+        fresh = names & modules.keys() - reached
+        reached |= fresh
+        waiting += fresh
 
 
 @pytest.mark.parametrize("room", ROOMS)
