@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def start(folder: Path, port: int) -> str:
 
     board: Any = program.TensorBoard()
     flags = ["--logdir", str(folder), "--host", HOST, "--port", str(port)]
+    if find_spec("tensorboard_data_server") is not None:
+        flags += ["--load_fast", "true"]  # as by default, but without a note about it
     board.configure(argv=["tensorboard", *flags])
     try:
         return str(board.launch())
