@@ -65,6 +65,9 @@ RUNS: dict[str, dict[str, Any]] = {
     },
 }
 CURRICULUM = {"Curriculum"}
+# Made by protobuf when they are imported, so that types do not know of them.
+LAYOUT: Any = getattr(layout_pb2, "Layout")  # noqa: B009
+SETTINGS: Any = getattr(plugin_data_pb2, "HParamsPluginData")  # noqa: B009
 
 
 def train(folder: Path, name: str) -> RunFolder:
@@ -91,13 +94,13 @@ def told(path: Path) -> tuple[EventAccumulator, list[dict[str, list[str]]], list
             for value in event.summary.value:
                 plugin = value.metadata.plugin_data
                 if plugin.plugin_name == "custom_scalars":
-                    layout = layout_pb2.Layout.FromString(value.tensor.string_val[0])
+                    layout = LAYOUT.FromString(value.tensor.string_val[0])
                     titles = {
                         c.title: [x.title for x in c.chart] for c in layout.category
                     }
                     pages.append(titles)
                 elif plugin.plugin_name == "hparams":
-                    data = plugin_data_pb2.HParamsPluginData.FromString(plugin.content)
+                    data = SETTINGS.FromString(plugin.content)
                     if data.HasField("session_start_info"):
                         sessions.append(dict(data.session_start_info.hparams))
     return events, pages, sessions
@@ -185,8 +188,7 @@ def test_what_was_logged_survives_a_kill(tmp_path: Path) -> None:
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for _ in range(20):
-            reached = int(process.stdout.readline())
+        reached = [int(process.stdout.readline()) for _ in range(20)][-1]
         process.send_signal(signal.SIGKILL)
     events, pages, _ = told(tmp_path)
     assert len(pages) == 1

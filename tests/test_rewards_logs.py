@@ -66,8 +66,7 @@ def test_progress_is_the_old_model_s_error_less_the_new_one_s() -> None:
 
 def test_progress_of_regions_is_summed_up() -> None:
     reward = built("region-progress", hidden=16, features=8, capacity=40, z=0.1)
-    for seed in range(6):
-        log = reward.update(walk(seed))
+    log = [reward.update(walk(seed)) for seed in range(6)][-1]
     progress = reward.regions.progress
     assert log["regions"] == len(progress) > 1
     assert log["regions_progressing"] == np.sum(progress > 0) > 0

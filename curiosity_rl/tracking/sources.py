@@ -50,11 +50,12 @@ class Sources:
         found: Any = None if self._adapter is None else self._adapter.venv.unwrapped
         shape = getattr(found, "coverage_shape", None)
         counted = shape is not None and int(np.prod(shape)) <= most_cells
-        self.world = found if counted else None
-        self.landmarks = found if getattr(found, "landmarks", ()) else None
+        self.world: Any = found if counted else None
+        named = getattr(found, "landmarks", ())
+        self.landmarks: Any = found if named else None
         self._tutor = getattr(found, "layout", None) is not None
 
-    def _unwrap(self, venv: VecEnv) -> VecEnv:
+    def _unwrap(self, venv: Any) -> VecEnv:
         """Look through the wrappers, from the outermost one."""
         while isinstance(venv, VecEnvWrapper):
             if isinstance(venv, IntrinsicVecEnv):
