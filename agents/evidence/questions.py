@@ -69,8 +69,8 @@ class Question:
     reference: str
 
 
-TUTOR_FRAMES = 150_000
-TUTOR_TIMES = (15_000, 30_000, 60_000, 90_000, 120_000)
+TUTOR_FRAMES = 120_000
+TUTOR_TIMES = (15_000, 30_000, 60_000, 90_000)
 TUTOR_BONUSES: dict[str, tuple[str, Mapping[str, Any]]] = {
     "belief-progress": (
         "belief-progress",
