@@ -99,6 +99,15 @@ class IntrinsicVecEnv(VecEnvWrapper):
         return self._payer.reward
 
     @property
+    def update_every(self) -> int:
+        """The reward learns after every so many steps; may be set at any time."""
+        return self._payer.update_every
+
+    @update_every.setter
+    def update_every(self, steps: int) -> None:
+        self._payer.update_every = steps
+
+    @property
     def metrics(self) -> dict[str, float]:
         """What the reward's `update` returned last."""
         return self._payer.metrics
