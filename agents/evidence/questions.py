@@ -206,18 +206,18 @@ QUESTIONS: dict[str, Question] = {
     "f": Question(
         "f_variants",
         "Where does a curious tutor beat rules?",
-        "The preset of each variant of the tutor world, with its bonus and without, and "
-        "the tutors made by hand, all with the same held-out students. Graphs are drawn "
-        "anew for each student, but for arithmetic and EDM 2016, whose graph is fixed.",
+        "The preset of each variant of the tutor world, with its bonus and without, "
+        "and the tutors made by hand, all with the same held-out students. Graphs are "
+        "drawn anew for each student, but for arithmetic and EDM 2016.",
         variants,
         "none",
     ),
     "g": Question(
         "g_noise",
         "How wrong may a course's graph be?",
-        "`tutor-noisy-v0` with more and more wrong links, of which half are not shown "
-        "and half name another skill; 60 % is the world as it is registered. The preset "
-        "is trained at each level.",
+        "`tutor-noisy-v0` with more and more wrong links: half of them are not shown, "
+        "half name another skill. 60 % is the world as it is registered. The preset is "
+        "trained at each level.",
         noise,
         "tutor: parent-inference",
     ),
