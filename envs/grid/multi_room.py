@@ -19,6 +19,7 @@ from curiosity_rl.envs.grid.cells import (
 )
 from curiosity_rl.envs.grid.state import State
 from curiosity_rl.envs.grid.world import GridWorld
+from curiosity_rl.envs.rng import lane_words
 from curiosity_rl.envs.settings import whole
 from curiosity_rl.jit import kernel
 
@@ -136,6 +137,17 @@ def build(lanes, state, params, largest, chains, rooms):
     return -1
 
 
+@kernel
+def repeat(lanes, state, cells, place, heading):
+    """Begin the same episode in all of these lanes: a map, a place, a heading."""
+    for i in lanes:
+        for k in range(len(cells)):
+            state.cells[i, k] = cells[k]
+        state.place[i] = place
+        state.heading[i] = heading
+        building.begin(i, state)
+
+
 class MultiRoom(GridWorld):
     """Pass through a chain of rooms, opening each door, to the goal in the last.
 
@@ -162,6 +174,8 @@ class MultiRoom(GridWorld):
         room_size: Largest side of a room with its walls, 4 to 16; the smallest is 4.
         size: Cells along each side of the map, 8 to 64.
         max_steps: Time limit; None for MiniGrid's `20 * rooms`.
+        layout: Number of one map, 0 to 2^32 - 1, in which every episode of every lane
+            begins, at the same place; None for a new map each time, as MiniGrid draws.
         obs: See `GridWorld`.
         direction: See `GridWorld`.
         noisy_tv: See `GridWorld`.
@@ -176,6 +190,7 @@ class MultiRoom(GridWorld):
         room_size: int = 5,
         size: int = 25,
         max_steps: int | None = None,
+        layout: int | None = None,
         obs: Literal["flat", "image", "onehot"] = "flat",
         direction: bool = False,
         noisy_tv: bool = False,
@@ -187,10 +202,22 @@ class MultiRoom(GridWorld):
         size = whole("size", size, 8, 64)
         limit = 20 * self.rooms if max_steps is None else max_steps
         super().__init__(size, size, limit, obs, direction, noisy_tv)
-        self._build(self.allocate(4), np.arange(4), TRIAL_CHAINS)
+        self._map: State | None = None
+        if layout is None:
+            self._build(self.allocate(4), np.arange(4), TRIAL_CHAINS)
+        else:
+            number = whole("layout", layout, 0, 2**32 - 1)
+            drawn = self.allocate(1)
+            drawn.rng[:] = lane_words(np.array([number]))
+            self._build(drawn, np.arange(1), CHAINS)
+            self._map = drawn
 
     def build(self, state: State, lanes: np.ndarray) -> None:
-        self._build(state, lanes, CHAINS)
+        drawn = self._map
+        if drawn is None:
+            self._build(state, lanes, CHAINS)
+        else:
+            repeat(lanes, state, drawn.cells[0], drawn.place[0], drawn.heading[0])
 
     def _build(self, state: State, lanes: np.ndarray, chains: int) -> None:
         scratch = np.empty((self.rooms, 6), dtype=np.int64)
