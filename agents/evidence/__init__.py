@@ -2,7 +2,8 @@
 
 | module | what |
 |---|---|
-| `questions` | what is asked, and the runs that answer it |
+| `plan` | a run, a question |
+| `questions`, `variants` | what is asked, and the runs that answer it |
 | `protocols` | how one run is played, and what is measured |
 | `manifest` | plays what is not in the files yet, and keeps it |
 | `record` | a row of the files |

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from curiosity_rl.agents.evidence.questions import QUESTIONS, Run, chosen
+from curiosity_rl.agents.evidence.plan import Run
+from curiosity_rl.agents.evidence.questions import QUESTIONS, chosen
 from curiosity_rl.agents.evidence.record import (
     Identity,
     Measurement,

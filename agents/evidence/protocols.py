@@ -68,7 +68,7 @@ class Solving:
             model = experiment.model
             assert isinstance(model, OnPolicyAlgorithm)
             if self.update_every:
-                _door(model.get_env()).update_every = self.update_every
+                _door(model.get_env()).payer.update_every = self.update_every
             rollout = model.n_steps * config.n_envs
             if self.pretraining:
                 self._pretrain(model, log, rollout)

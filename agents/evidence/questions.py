@@ -2,72 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from curiosity_rl.agents.config import ExperimentConfig, without_bonus
-from curiosity_rl.agents.evidence.protocols import (
-    Playable,
-    Solving,
-    Teaching,
-    Tutoring,
-)
-from curiosity_rl.agents.evidence.record import Identity
-from curiosity_rl.agents.outcomes import digest
+from curiosity_rl.agents.evidence.plan import Question, Run
+from curiosity_rl.agents.evidence.protocols import Solving, Teaching, Tutoring
+from curiosity_rl.agents.evidence.variants import noise, variants
 from curiosity_rl.agents.tasks import TASKS
 from curiosity_rl.registry import unknown_name
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of the manifest.
-
-    Attributes:
-        question: Key of the question that asks for it.
-        task: Name of the task.
-        arm: Label of what is compared.
-        config: Settings.
-        protocol: How it is played.
-    """
-
-    question: str
-    task: str
-    arm: str
-    config: ExperimentConfig
-    protocol: Playable
-
-    @property
-    def identity(self) -> Identity:
-        """What tells it from all other runs, whatever question asks for it."""
-        how: Any = self.protocol
-        told = {"protocol": type(how).__name__, **asdict(how)}
-        return self.task, self.config.seed, digest(self.config, **told)
-
-    @property
-    def label(self) -> str:
-        """A name for people."""
-        return f"{self.question}: {self.task}, {self.arm}, seed {self.config.seed}"
-
-
-@dataclass(frozen=True)
-class Question:
-    """Something to find out.
-
-    Attributes:
-        name: Name of its files.
-        title: Headline.
-        text: What is compared and how, in a few sentences.
-        plan: Returns the runs of one seed.
-        reference: Arm that the others are compared with.
-    """
-
-    name: str
-    title: str
-    text: str
-    plan: Callable[[int], list[Run]]
-    reference: str
-
 
 TUTOR_FRAMES = 120_000
 TUTOR_TIMES = (15_000, 30_000, 60_000, 90_000)
@@ -258,6 +202,24 @@ QUESTIONS: dict[str, Question] = {
         "each step).",
         choices,
         "preset",
+    ),
+    "f": Question(
+        "f_variants",
+        "Where does a curious tutor beat rules?",
+        "The preset of each variant of the tutor world, with its bonus and without, "
+        "and the tutors made by hand, all with the same held-out students. Graphs are "
+        "drawn anew for each student, but for arithmetic and EDM 2016.",
+        variants,
+        "none",
+    ),
+    "g": Question(
+        "g_noise",
+        "How wrong may a course's graph be?",
+        "`tutor-noisy-v0` with more and more wrong links: half of them are not shown, "
+        "half name another skill. 60 % is the world as it is registered. The preset is "
+        "trained at each level.",
+        noise,
+        "tutor: parent-inference",
     ),
 }
 """Questions by key. Question c has a table of its own, see `report`."""

@@ -99,13 +99,9 @@ class IntrinsicVecEnv(VecEnvWrapper):
         return self._payer.reward
 
     @property
-    def update_every(self) -> int:
-        """The reward learns after every so many steps; may be set at any time."""
-        return self._payer.update_every
-
-    @update_every.setter
-    def update_every(self, steps: int) -> None:
-        self._payer.update_every = steps
+    def payer(self) -> Payer:
+        """Who pays: what was paid last, and how long that took so far."""
+        return self._payer
 
     @property
     def metrics(self) -> dict[str, float]:
