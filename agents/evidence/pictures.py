@@ -76,7 +76,7 @@ def curve_picture(
         columns: Panels in a row.
         draws: Draws of the bands.
     """
-    figure, places = _panels(len(panels), columns, 4.3)
+    figure, places = _panels(len(panels), columns, _width(panels))
     for place, (title, arms) in zip(places, panels.items(), strict=True):
         frames = times[title] / 1000
         for name, runs in arms.items():
@@ -84,11 +84,13 @@ def curve_picture(
             middle, low, high = efficiency_curve([runs], draws=draws)
             place.fill_between(frames, low, high, color=line.colour, alpha=0.13, lw=0)
             place.plot(frames, middle, color=line.colour, linestyle=line.stroke, lw=1.7)
-        for name, value in (levels or {}).items():
+        across = levels or {}
+        heights = apart(list(across.values()), 0.06)
+        for (name, value), height in zip(across.items(), heights, strict=True):
             place.axhline(value, color=GREY, lw=0.8, linestyle=":")
             place.annotate(
                 name,
-                (1, value),
+                (1, height),
                 xycoords=("axes fraction", "data"),
                 xytext=(4, 0),
                 textcoords="offset points",
@@ -126,7 +128,8 @@ def dot_picture(
         thousands: Divide values by a thousand.
     """
     rows = max(len(arms) for arms in panels.values())
-    figure, places = _panels(len(panels), columns, 4.3, 0.75 + 0.26 * rows)
+    height = 0.75 + 0.26 * rows
+    figure, places = _panels(len(panels), columns, _width(panels), height)
     unit = 1000 if thousands else 1
     for place, (title, arms) in zip(places, panels.items(), strict=True):
         for row, (name, dots) in enumerate(arms.items()):
@@ -172,6 +175,67 @@ def profile_picture(
     return figure
 
 
+def amount_picture(
+    arms: Mapping[str, Mapping[int, Estimate]], across: str, label: str
+) -> Any:
+    """Draw estimates over an amount, a line per arm, named at its right end.
+
+    Args:
+        arms: Estimates by amount, by arm.
+        across: What the amount is of, below the x axis.
+        label: What is drawn, beside the y axis.
+    """
+    figure, (place,) = _panels(1, 1, 6.8, 3.8)
+    ends: dict[str, float] = {}
+    for number, (name, found) in enumerate(arms.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        amounts = sorted(found)
+        values = [found[amount].value for amount in amounts]
+        low = [found[amount].low for amount in amounts]
+        high = [found[amount].high for amount in amounts]
+        place.fill_between(amounts, low, high, color=colour, alpha=0.15, lw=0)
+        place.plot(amounts, values, "o-", color=colour, lw=1.7, ms=3.5)
+        ends[name] = values[-1]
+    heights = apart(list(ends.values()), 0.05)
+    for number, (name, height) in enumerate(zip(ends, heights, strict=True)):
+        place.annotate(
+            name,
+            (1, height),
+            xycoords=("axes fraction", "data"),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=COLOURS[number % len(COLOURS)],
+        )
+    place.set_xlim(left=0)
+    place.margins(x=0.01)
+    place.set_ylim(-0.02, 1.02)
+    place.grid(color=PALE, lw=0.6)
+    place.set_axisbelow(True)
+    place.set_xlabel(across, fontsize=9)
+    place.set_ylabel(label, fontsize=9)
+    return figure
+
+
+def apart(heights: Sequence[float], least: float) -> list[float]:
+    """Move heights up or down until neighbours are so far apart, in the same order."""
+    order = np.argsort(heights, kind="stable")
+    found = np.asarray(heights, float)[order]
+    for _ in range(200):
+        gaps = np.diff(found)
+        close = np.flatnonzero(gaps < least - 1e-9)
+        if not len(close):
+            break
+        for place in close:
+            push = (least - (found[place + 1] - found[place])) / 2
+            found[place] -= push
+            found[place + 1] += push
+    back = np.empty(len(found))
+    back[order] = found
+    return back.tolist()
+
+
 def map_picture(
     points: Mapping[str, tuple[Estimate, Estimate]],
     aims: tuple[float, float],
@@ -188,17 +252,27 @@ def map_picture(
 
     figure, (place,) = _panels(1, 1, 6.8, 4.4)
     top = max(y.high for _, y in points.values()) * 1.08
-    aim = Rectangle((-0.02, aims[1]), aims[0] + 0.02, top, color="#009e73", alpha=0.12)
+    aim = Rectangle((-0.02, aims[1]), aims[0] + 0.02, top, color=PALE, alpha=0.5, lw=0)
     place.add_patch(aim)
-    for number, (name, (x, y)) in enumerate(points.items()):
-        colour = COLOURS[number % len(COLOURS)]
+    place.annotate(
+        "both aims met",
+        (-0.015, aims[1]),
+        xytext=(0, 4),
+        textcoords="offset points",
+        fontsize=8,
+        color="0.35",
+    )
+    heights = apart([y.value for _, y in points.values()], 0.035 * top)
+    lines = lines_of(list(points))
+    for (name, (x, y)), height in zip(points.items(), heights, strict=True):
+        colour = lines[name].colour
         place.plot([x.low, x.high], [y.value] * 2, color=colour, lw=1.1, alpha=0.7)
         place.plot([x.value] * 2, [y.low, y.high], color=colour, lw=1.1, alpha=0.7)
         place.plot(x.value, y.value, "o", color=colour, ms=5)
         place.annotate(
             name,
-            (x.value, y.value),
-            xytext=(5, 4),
+            (x.value, height),
+            xytext=(7, 1),
             textcoords="offset points",
             fontsize=8,
             color=colour,
@@ -232,10 +306,16 @@ def _dots(place: Any, row: int, dots: Dots, colour: str, unit: float) -> None:
         mew=0.9,
     )
     if dots.middle is None:
+        place.plot(values[full], row + shift[full], "D", color=colour, ms=5, mew=0)
         return
     middle = dots.middle
     place.plot([middle.low / unit, middle.high / unit], [row] * 2, color="0.1", lw=1.3)
     place.plot(middle.value / unit, row, "|", color="0.1", ms=13, mew=2)
+
+
+def _width(panels: Mapping[str, Any]) -> float:
+    """Return the width of a panel in inches."""
+    return 6.8 if len(panels) == 1 else 4.3
 
 
 def _panels(

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from curiosity_rl.agents.bench.pictures import kept, require
-from curiosity_rl.agents.evidence import pictures
+from curiosity_rl.agents.bench.pictures import require
 from curiosity_rl.agents.evidence.manifest import file_of
-from curiosity_rl.agents.evidence.noise import noise_section
-from curiosity_rl.agents.evidence.pictures import Dots
-from curiosity_rl.agents.evidence.questions import QUESTIONS, Question
+from curiosity_rl.agents.evidence.noise_part import noise_part
+from curiosity_rl.agents.evidence.plan import Question
+from curiosity_rl.agents.evidence.questions import QUESTIONS
 from curiosity_rl.agents.evidence.record import Measurement
-from curiosity_rl.agents.evidence.statistics import estimate, warning
-from curiosity_rl.agents.evidence.summary import (
-    Arm,
-    Tasks,
-    budget_scores,
-    fewest,
-    limit,
-    summarised,
-)
-from curiosity_rl.agents.evidence.tables import (
-    across_table,
-    solving_table,
-    teaching_table,
-)
+from curiosity_rl.agents.evidence.solving_part import solving_part
+from curiosity_rl.agents.evidence.statistics import warning
+from curiosity_rl.agents.evidence.summary import fewest, limit, summarised
+from curiosity_rl.agents.evidence.teaching_part import teaching_part
 from curiosity_rl.agents.outcomes import read
 from curiosity_rl.agents.training import versions
 
-POINTS = 60
-"""Times at which curves are drawn."""
 HEAD = """# Evidence: tables and pictures
 
 Made by `python scripts/benchmark.py report`, from the CSV files beside this page and
@@ -49,11 +33,6 @@ chance that a run of the arm beats a run of x, ties half. Nothing was tuned for 
 all have the settings of the world's preset, which were chosen for the preset's own
 bonus; another bonus might do better with settings of its own.
 """
-SCORE = (
-    "Score: the mean, over all frames up to the limit, of the level that the last "
-    "training episodes reach; 1 would be solved at once, 0 never. Solved runs stop and "
-    "keep their level.\n"
-)
 
 
 def write_report(folder: Path, noise: Path | None = None) -> Path:
@@ -76,7 +55,7 @@ def write_report(folder: Path, noise: Path | None = None) -> Path:
         if rows:
             parts[key] = section(key, question, rows, folder)
     if noise is not None and noise.exists():
-        parts["c"] = noise_section(noise, folder)
+        parts["c"] = noise_part(noise, folder)
     if not parts:
         raise ValueError(
             f"{folder} holds no rows; run python scripts/benchmark.py evidence first"
@@ -98,7 +77,8 @@ def section(
 ) -> str:
     """Return the part of the page that answers a question; draw its pictures."""
     tasks, left_out = summarised(rows)
-    told = _teaching if key == "a" else _solving
+    teaches = any(row.measure == "final pass rate" for row in rows)
+    told = teaching_part if teaches else solving_part
     arms = [arm for by_name in tasks.values() for arm in by_name.values()]
     notes = [warning(fewest(arms))]
     if left_out:
@@ -121,136 +101,3 @@ def section(
         told(question, tasks, folder),
     ]
     return "\n".join(text)
-
-
-def _teaching(question: Question, tasks: Tasks, folder: Path) -> str:
-    parts = []
-    for task, arms in tasks.items():
-        learners = {n: a for n, a in arms.items() if not n.startswith("tutor: ")}
-        made = {n: a for n, a in arms.items() if n not in learners}
-        lines = pictures.lines_of(list(arms), question.reference)
-        times = _exams(learners)
-        most = limit(learners.values())
-        curves = {name: _passed(arm, times) for name, arm in learners.items()}
-        levels = {
-            name.removeprefix("tutor: "): estimate([a.last("final pass rate")]).value
-            for name, a in made.items()
-        }
-        figure = pictures.curve_picture(
-            {f"{task}, {most:,} frames": curves},
-            {f"{task}, {most:,} frames": times},
-            lines,
-            "pass rate of held-out students",
-            levels,
-        )
-        curve = kept(figure, folder / f"{question.name}.png")
-        ranked = sorted(
-            arms, key=lambda name: -estimate([arms[name].last("final pass rate")]).value
-        )
-        dots = {name: _values(arms[name].last("final pass rate")) for name in ranked}
-        figure = pictures.dot_picture(
-            {task: dots}, lines, "pass rate at the end, a dot per run"
-        )
-        dot = kept(figure, folder / f"{question.name}_runs.png")
-        parts += [
-            teaching_table(arms, question.reference),
-            f"![Pass rate over training frames]({curve.name})\n",
-            f"![Pass rate at the end, a dot per run]({dot.name})\n",
-        ]
-    return "\n".join(parts)
-
-
-def _solving(question: Question, tasks: Tasks, folder: Path) -> str:
-    names = list(dict.fromkeys(name for arms in tasks.values() for name in arms))
-    lines = pictures.lines_of(names, question.reference)
-    times = {t: _grid(limit(arms.values())) for t, arms in tasks.items()}
-    curves = {
-        task: {name: arm.curves("level", times[task]) for name, arm in arms.items()}
-        for task, arms in tasks.items()
-    }
-    figure = pictures.curve_picture(
-        curves, times, lines, "return or success of the last training episodes"
-    )
-    curve = kept(figure, folder / f"{question.name}.png")
-    dots = {
-        task: {
-            name: Dots(arm.frames(), arm.last("solved") == 0)
-            for name, arm in arms.items()
-        }
-        for task, arms in tasks.items()
-    }
-    most = {task: limit(arms.values()) for task, arms in tasks.items()}
-    figure = pictures.dot_picture(
-        dots,
-        lines,
-        "thousand frames until solved, a dot per run; open: given up there",
-        limits=most,
-        thousands=True,
-    )
-    frames = kept(figure, folder / f"{question.name}_frames.png")
-    parts = [SCORE]
-    for task, arms in tasks.items():
-        parts += [f"### {task}\n", solving_table(arms, question.reference)]
-    parts += [
-        f"![Level over training frames]({curve.name})\n",
-        f"![Frames until solved, a dot per run]({frames.name})\n",
-    ]
-    if len(tasks) > 1:
-        parts += _across(question, tasks, names, lines, folder)
-    return "\n".join(parts)
-
-
-def _across(
-    question: Question,
-    tasks: Tasks,
-    names: Sequence[str],
-    lines: Mapping[str, pictures.Line],
-    folder: Path,
-) -> list[str]:
-    """Return the arms over all tasks that have all arms."""
-    whole = {task: arms for task, arms in tasks.items() if set(names) <= set(arms)}
-    if len(whole) < 2:
-        return []
-    scores = {
-        name: [
-            budget_scores(arms[name], limit(arms.values())) for arms in whole.values()
-        ]
-        for name in names
-    }
-    figure = pictures.profile_picture(scores, lines, "score")
-    profile = kept(figure, folder / f"{question.name}_profile.png")
-    return [
-        f"### {len(whole)} tasks together\n",
-        across_table(scores, question.reference),
-        f"![Share of runs above each score]({profile.name})\n",
-    ]
-
-
-def _grid(most: int) -> np.ndarray:
-    return np.linspace(0, most, POINTS + 1)
-
-
-def _exams(arms: Mapping[str, Arm]) -> np.ndarray:
-    """Return the frames of all examinations, 0 before."""
-    found: set[int] = {0}
-    for arm in arms.values():
-        for run in arm.runs.values():
-            for measure in ("pass rate", "final pass rate"):
-                found |= {frames for frames, _ in run.get(measure, [])}
-    return np.array(sorted(found))
-
-
-def _passed(arm: Arm, times: np.ndarray) -> np.ndarray:
-    """Return pass rates over time with the last examination, `(seeds, times)`."""
-    joined: Any = Arm(
-        {
-            seed: {"all": [*run.get("pass rate", []), *run["final pass rate"]]}
-            for seed, run in arm.runs.items()
-        }
-    )
-    return joined.curves("all", times)
-
-
-def _values(values: np.ndarray) -> Dots:
-    middle = estimate([values]) if len(values) > 1 else None
-    return Dots(values, np.zeros(len(values), bool), middle)

@@ -158,13 +158,18 @@ def efficiency_curve(
     return value, low, high
 
 
-def carried_on(
+def over_time(
     frames: Sequence[float], values: Sequence[float], times: np.ndarray
 ) -> np.ndarray:
-    """Return the last value at or before each time; 0 before the first."""
+    """Return the values at any times, `(times,)`.
+
+    They rise from 0 at the start, run straight between what was measured, and keep the
+    last value after it.
+    """
     order = np.argsort(frames, kind="stable")
-    known = np.concatenate([[0.0], np.asarray(values, float)[order]])
-    return known[np.searchsorted(np.asarray(frames)[order], times, side="right")]
+    known = np.concatenate([[0.0], np.asarray(frames, float)[order]])
+    level = np.concatenate([[0.0], np.asarray(values, float)[order]])
+    return np.interp(times, known, level)
 
 
 def median_of_censored(times: Sequence[float], ended: Sequence[bool]) -> float:

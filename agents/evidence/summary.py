@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from curiosity_rl.agents.evidence.record import Identity, Measurement
-from curiosity_rl.agents.evidence.statistics import carried_on, median_of_censored
+from curiosity_rl.agents.evidence.statistics import median_of_censored, over_time
 
 Series = list[tuple[int, float]]
 """Frames and values of one measure in one run."""
@@ -42,11 +42,11 @@ class Arm:
     def curves(self, measure: str, times: np.ndarray) -> np.ndarray:
         """Return the values of every run at given times, `(seeds, times)`.
 
-        A run that has ended keeps its last value; before its first, it is 0.
+        See `statistics.over_time`: a run that has ended keeps its last value.
         """
         runs = [self.runs[seed][measure] for seed in sorted(self.runs)]
         return np.stack(
-            [carried_on([f for f, _ in s], [v for _, v in s], times) for s in runs]
+            [over_time([f for f, _ in s], [v for _, v in s], times) for s in runs]
         )
 
     def median_frames(self) -> float:

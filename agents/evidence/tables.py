@@ -24,7 +24,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def interval(found: Estimate) -> str:
     """Write an estimate with its interval."""
-    if found.seeds < 2:
+    if found.low == found.high:
         return f"{found.value:.3f}"
     return f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f})"
 
@@ -36,7 +36,7 @@ def teaching_table(arms: Mapping[str, Arm], reference: str) -> str:
     for name, arm in arms.items():
         rate = arm.last("final pass rate")
         better = ""
-        if base is not None and name != reference and arm.seeds > 1 < base.seeds:
+        if base is not None and name != reference and arm.seeds > 1:
             others = [base.last("final pass rate")]
             better = interval(probability_of_improvement([rate], others))
         found = estimate([rate])
@@ -72,7 +72,7 @@ def solving_table(arms: Mapping[str, Arm], reference: str) -> str:
         solved = arm.last("solved") > 0
         scores = budget_scores(arm, most)
         better = ""
-        if base is not None and name != reference and arm.seeds > 1 < base.seeds:
+        if base is not None and name != reference:
             others = [budget_scores(base, most)]
             better = interval(probability_of_improvement([scores], others))
         rows.append(
@@ -129,6 +129,28 @@ def across_table(scores: Mapping[str, Sequence[np.ndarray]], reference: str) -> 
         f"P(better than {reference})",
     )
     return table(head, [row for _, row in rows])
+
+
+def level_table(
+    arms: Mapping[str, Mapping[int, Estimate]], seeds: Mapping[str, int], unit: str
+) -> str:
+    """Return a column for each amount, a row for each arm.
+
+    Args:
+        arms: Estimates by amount, by arm.
+        seeds: Fewest runs of each arm.
+        unit: What the amounts are of.
+    """
+    amounts = sorted({amount for values in arms.values() for amount in values})
+    rows = [
+        [
+            name,
+            str(seeds[name]),
+            *(interval(found[a]) if a in found else "" for a in amounts),
+        ]
+        for name, found in arms.items()
+    ]
+    return table(["arm", "seeds", *(f"{amount} {unit}" for amount in amounts)], rows)
 
 
 def noise_table(

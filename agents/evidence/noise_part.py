@@ -18,7 +18,7 @@ LEAST_CELLS = 1.3
 WATCHING = "watching, last quarter"
 
 
-def noise_section(file: Path, folder: Path) -> str:
+def noise_part(file: Path, folder: Path) -> str:
     """Return the part of the page on question c, from a file of findings.
 
     Args:
