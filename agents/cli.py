@@ -16,6 +16,7 @@ from jsonargparse import ArgumentParser
 from curiosity_rl.agents.config import ExperimentConfig, merge, read_config
 from curiosity_rl.agents.endings import INTERRUPTED, RunEnded
 from curiosity_rl.agents.flags import parse
+from curiosity_rl.agents.imports import modules_of_this_folder
 
 WRONG_INPUT = 2
 LEAST = 10
@@ -354,7 +355,8 @@ def _guarded(
 ) -> int:
     """Run a command; wrong input becomes a sentence on stderr and exit code 2."""
     try:
-        command(sys.argv[1:] if args is None else args)
+        with modules_of_this_folder():
+            command(sys.argv[1:] if args is None else args)
     except ValueError as error:
         return _refuse(" ".join(str(error).split()))
     except SystemExit as stop:  # --help

@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.replay import RelabelledReplay
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
+from curiosity_rl.adapters.visited import cells_of
 from curiosity_rl.tracking.pictures import visit_map
 from curiosity_rl.tracking.progress import Progress
 
@@ -57,8 +58,8 @@ class TrackingCallback(BaseCallback):
         buffer = getattr(self.model, "replay_buffer", None)
         if isinstance(buffer, RelabelledReplay):
             self._door = buffer
-        world: Any = adapter.venv.unwrapped if adapter is not None else None
-        if world is not None and hasattr(world, "coverage"):
+        world: Any = None if adapter is None else cells_of(adapter.venv)
+        if world is not None:
             cells = int(np.prod(world.coverage_shape))
             if cells <= MOST_CELLS:
                 self._world = world
