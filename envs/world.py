@@ -21,12 +21,16 @@ class World(Protocol):
         action_space: Space of one action.
         reward_range: Smallest and largest reward of a step.
         coverage_shape: Shape of the table of cells that exploration can visit.
+        landmarks: Names of what exploration finds on its way, in order, such as a key,
+            a door and a goal; letters, digits, `-` and `_`. By default none. Nothing
+            that learns sees them: they are for curves.
     """
 
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
     reward_range: tuple[float, float]
     coverage_shape: tuple[int, ...]
+    landmarks: tuple[str, ...] = ()
 
     def allocate(self, lanes: int) -> Any:
         """Return an empty state of so many lanes."""
@@ -93,6 +97,14 @@ class World(Protocol):
     def coverage(self, state: Any) -> np.ndarray:
         """Return the visited cell of each lane, `(n,)` int64, flat index."""
         ...
+
+    def at_landmarks(self, state: Any) -> np.ndarray:
+        """Tell which landmarks the last step of each lane led to, `(n, L)` bool.
+
+        A fresh array, a column for each of `landmarks`. Called after every step until
+        all landmarks were reached once, and also for what an episode ends with.
+        """
+        return np.zeros((len(state.rng), len(self.landmarks)), dtype=np.bool_)
 
     def render(self, state: Any, lane: int) -> np.ndarray:
         """Draw one lane, `(height, width, 3)` uint8."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = re.compile(
-    r"(?:\w+=\S+ )*(?:python3? |py -m|pip |curiosity-rl |benchmark\.py |tensorboard |ruff )"
+    r"(?:\w+=\S+ )*(?:python3? |py -m|pip |curiosity-rl |benchmark\.py |ruff |tensorb)"
 )
 """How code in a sentence begins if it is a command."""
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)

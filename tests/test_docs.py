@@ -18,7 +18,7 @@ import pytest
 from gymnasium import spaces
 from pages import BY_NAME, DOCS, PAGES, README, ROOT, Page, code
 
-from curiosity_rl.agents import cli
+from curiosity_rl.agents import cli, dashboard
 from curiosity_rl.agents.comparison import VARIANTS
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.flags import parse
@@ -90,6 +90,10 @@ def _calibrates(args: Sequence[str]) -> None:
     parse(cli._calibrate_parser(), args, defaults=True)
 
 
+def _shows(args: Sequence[str]) -> None:
+    parse(dashboard._parser(), args, defaults=True)
+
+
 @pytest.fixture(scope="module")
 def benchmarks() -> jsonargparse.ArgumentParser:
     """The parser that `scripts/benchmark.py` itself would use."""
@@ -115,6 +119,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "train": _trains,
     "evaluate": _evaluates,
     "calibrate": _calibrates,
+    "dashboard": _shows,
 }
 
 

@@ -13,11 +13,8 @@ from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.worlds import make_lanes
 from curiosity_rl.rewards import make_reward
-from curiosity_rl.tracking.callback import (
-    MAPS,
-    Every,
-    TrackingCallback,
-)
+from curiosity_rl.tracking.callback import MAPS, TrackingCallback
+from curiosity_rl.tracking.pacing import Every
 from curiosity_rl.tracking.pictures import visit_map
 from curiosity_rl.tracking.progress import Progress
 

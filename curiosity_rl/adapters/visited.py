@@ -61,8 +61,9 @@ class NotesCell(gym.Wrapper[Any, Any, Any, Any]):
         self.cell = int(self._ask())
         if not 0 <= self.cell < self._cells:
             raise ValueError(
-                f"coverage() of {self.env.unwrapped} is {self.cell}; its coverage_shape "
-                f"{self.coverage_shape} has the cells 0 to {self._cells - 1}"
+                f"coverage() of {self.env.unwrapped} is {self.cell}; its "
+                f"coverage_shape {self.coverage_shape} has the cells 0 to "
+                f"{self._cells - 1}"
             )
         return found
 
