@@ -51,7 +51,7 @@ class Sources:
         found: Any = None if self._adapter is None else self._adapter.venv.unwrapped
         world: Any = None if self._adapter is None else cells_of(self._adapter.venv)
         counted = world is not None and np.prod(world.coverage_shape) <= most_cells
-        self.world = world if counted else None
+        self.world: Any = world if counted else None
         self.landmarks = found if getattr(found, "landmarks", ()) else None
         self._tutor = getattr(found, "layout", None) is not None
 
