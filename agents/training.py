@@ -16,6 +16,7 @@ from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.interrupts import StopRequest, StopWhenAsked
 from curiosity_rl.agents.runs import RunFolder
 from curiosity_rl.tracking.callback import Every, ProgressCallback, TrackingCallback
+from curiosity_rl.tracking.gallery import GalleryCallback
 from curiosity_rl.tracking.log_files import RunLogger, told_once
 
 PACKAGES = ("curiosity-rl", "gymnasium", "numpy", "numba", "stable-baselines3", "torch")
@@ -57,6 +58,7 @@ def learn(
     """
     start = time.monotonic() - (0.0 if before is None else float(before["seconds"]))
     request, tracking = StopRequest(), TrackingCallback()
+    gallery = GalleryCallback()
     logger = RunLogger(folder.path, None if before is None else before["log"])
     model.set_logger(logger)
 
@@ -66,6 +68,7 @@ def learn(
             "versions": versions(),
             "model": algorithm_state(model),
             "tracking": tracking.state_dict(),
+            "gallery": gallery.state_dict(),
             "last": {name: timer.last for name, timer in timers.items()},
             "log": logger.state(),
             "seconds": time.monotonic() - start,
@@ -78,12 +81,14 @@ def learn(
     }
     if before is not None:
         tracking.load_state_dict(before["tracking"])
+        gallery.load_state_dict(before["gallery"])
         for name, timer in timers.items():
             timer.last = before["last"][name]
     progress = ProgressCallback(config.n_timesteps, tracking)
     callbacks = [
         None if before is None else GoOn(before["model"]),
         tracking,
+        gallery,
         progress if config.progress else None,
         timers["save"] if config.save_freq else None,
         # What is due after the stop is done after the run has gone on.

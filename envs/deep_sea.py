@@ -146,6 +146,8 @@ class DeepSea(World):
         ValueError: If a setting is not allowed.
     """
 
+    coverage_axes = ("depth", "column")
+
     def __init__(
         self,
         size: int = 20,

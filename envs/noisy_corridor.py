@@ -157,6 +157,9 @@ class NoisyCorridor(World):
         ValueError: If a setting is not allowed.
     """
 
+    coverage_axes = ("place",)
+    region_names = REGIONS
+
     def __init__(
         self,
         width: int = 5,
