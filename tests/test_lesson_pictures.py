@@ -65,10 +65,10 @@ def test_the_curriculum_is_stacked_to_the_full_height() -> None:
     lessons = two_students()
     picture = curriculum_picture(lessons)
     first, second, distractor = layer_colours(2)
-    xs = [76 + 64 + 128 * k for k in range(4)]  # the middle of each slice
-    assert column(picture, xs[0], first) == 260
-    assert (column(picture, xs[1], first), column(picture, xs[1], second)) == (130, 130)
-    assert column(picture, xs[3], distractor) >= 260
+    xs = [76 + 56 + 112 * k for k in range(4)]  # the middle of each slice
+    assert column(picture, xs[0], first) == 224
+    assert (column(picture, xs[1], first), column(picture, xs[1], second)) == (112, 112)
+    assert column(picture, xs[3], distractor) >= 224
     np.testing.assert_array_equal(distractor, MUTED)
     rows = [
         np.flatnonzero((picture[:, xs[1]] == np.rint(c)).all(axis=1)).max()
@@ -81,9 +81,9 @@ def test_time_after_all_have_left_is_blank() -> None:
     lessons = two_students()
     lessons.activity[:, 2:] = -1
     picture = curriculum_picture(lessons)
-    taught = column(picture, 76 + 448, layer_colours(2)[0])
-    assert taught == column(picture, 76 + 448, layer_colours(2)[2]) == 0
-    assert column(picture, 76 + 448, PAPER) > 260
+    taught = column(picture, 76 + 392, layer_colours(2)[0])
+    assert taught == column(picture, 76 + 392, layer_colours(2)[2]) == 0
+    assert column(picture, 76 + 392, PAPER) > 224
 
 
 def test_mastery_is_sorted_by_layer_not_by_slot() -> None:

@@ -44,8 +44,8 @@ class GalleryCallback(BaseCallback):
     * `coverage/regions`: of worlds that report a `region`, share of the steps and mean
       bonus of each, over the run;
     * `tutor/curriculum`, `tutor/mastery`, `tutor/students`: see `lesson_pictures`; of
-      the latest whole training episodes of the first lanes. No student is taught for
-      the pictures, so they cost no play and no random number.
+      the latest whole training episodes of the first lanes; every second time. No
+      student is taught for the pictures, so they cost no play and no random number.
 
     Means of bonus and progress fade: at every drawing what was paid before counts half.
     The worlds must stand behind a `VectorEnvAdapter`.
@@ -65,7 +65,7 @@ class GalleryCallback(BaseCallback):
         self._door: IntrinsicVecEnv | None = None
         self._loaded: dict[str, Any] | None = None
         self._unpaid: list[tuple[np.ndarray, int, np.ndarray]] = []
-        self._next, self._last = 0, -1
+        self._next, self._last, self._drawn = 0, -1, 0
 
     def _on_training_start(self) -> None:
         self._adapter, self._door = _find(self.training_env)
@@ -165,17 +165,18 @@ class GalleryCallback(BaseCallback):
     def _draw(self) -> None:
         """Log all pictures."""
         self._last = self.num_timesteps
-        for tag, picture in self.pictures():
+        final = self.num_timesteps >= self.locals["total_timesteps"]
+        for tag, picture in self.pictures(lessons=final or self._drawn % 2 == 1):
             self.logger.record(tag, Image(picture, "HWC"), exclude=OTHERS)
+        self._drawn += 1
         if self.cells is not None:
             self.cells.fade()
 
-    def pictures(self) -> Iterator[tuple[str, np.ndarray]]:
+    def pictures(self, lessons: bool = True) -> Iterator[tuple[str, np.ndarray]]:
         """Draw what there is to draw now: tags and pictures `(h, w, 3)` uint8."""
         spec = self._adapter.spec
-        name = "" if spec is None else f"{spec.id} "
-        where = f"{name}after {self.num_timesteps:,} steps. "
-        where = where[0].upper() + where[1:] if not name else where
+        where = f"{'World' if spec is None else spec.id} "
+        where += f"after {self.num_timesteps:,} steps. "
         yield from self._maps(where)
         if self.regions is not None and len(self.regions.visits):
             names = self._world.world.region_names
@@ -185,11 +186,11 @@ class GalleryCallback(BaseCallback):
                 "coverage/regions",
                 region_history(names, visits, bonus, steps, where),
             )
-        lessons = None if self.notebook is None else self.notebook.lessons()
-        if lessons is not None:
-            yield "tutor/curriculum", curriculum_picture(lessons, where)
-            yield "tutor/mastery", mastery_picture(lessons, where)
-            yield "tutor/students", students_picture(lessons, where)
+        whole = self.notebook.lessons() if lessons and self.notebook else None
+        if whole is not None:
+            yield "tutor/curriculum", curriculum_picture(whole, where)
+            yield "tutor/mastery", mastery_picture(whole, where)
+            yield "tutor/students", students_picture(whole, where)
 
     def _maps(self, where: str) -> Iterator[tuple[str, np.ndarray]]:
         if self.cells is None or not self.cells.visits.any():
@@ -232,7 +233,7 @@ class GalleryCallback(BaseCallback):
             name: None if part is None else part.state_dict()
             for name, part in parts.items()
         }
-        return {**kept, "next": self._next, "last": self._last}
+        return {**kept, "times": [self._next, self._last, self._drawn]}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned, when training starts."""
@@ -247,7 +248,7 @@ class GalleryCallback(BaseCallback):
         for name, part in parts.items():
             if part is not None and state[name] is not None:
                 part.load_state_dict(state[name])
-        self._next, self._last = state["next"], state["last"]
+        self._next, self._last, self._drawn = state["times"]
 
 
 def _find(venv: Any) -> tuple[VectorEnvAdapter | None, IntrinsicVecEnv | None]:

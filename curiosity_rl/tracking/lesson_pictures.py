@@ -7,18 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from curiosity_rl.canvas import GOLD, MUTED, PAPER, SEA, ramp
-from curiosity_rl.graph_picture import draw_graph, layered_positions
+from curiosity_rl.graph_picture import layered_positions
 from curiosity_rl.tracking.sheet import MARGIN, SMALL, SOFT, Sheet, length
 
-WIDE, TALL = 512, 260
+WIDE, TALL = 448, 224
 """Pixels of a panel."""
 LEFT, AXIS, SLICES = 76, 36, 48
 UNKNOWN, BEFORE, LEARNT = 0.02, 0.42, 0.9
 """Shades of a skill that is not known at the exam, was known before, was learnt."""
 STUDENTS = {"weak": 0.1, "middling": 0.5, "strong": 0.9}
 """Quantiles of the students who are drawn one by one."""
-GRAPH = (300, 264)
-"""Height and width of the graph of one student."""
+GRAPH = (244, 280)
+"""Width and height of the graph of one student."""
 
 
 @dataclass(frozen=True)
@@ -172,9 +172,9 @@ def mastery_picture(lessons: Lessons, where: str = "") -> np.ndarray:
             name = f"layer {layers[begin] + 1}"
             sheet.write(LEFT - 8, y, name, SMALL, SOFT, at="rm")
             free = y
-    x = LEFT + (WIDE - 400) // 2
+    x = LEFT + (WIDE - 360) // 2
     ends_of = ramp(np.linspace(0.0, 1.0, 128))
-    sheet.scale(x, top + tall + AXIS + 8, 400, ends_of, "nobody", "all students")
+    sheet.scale(x, top + tall + AXIS + 8, 360, ends_of, "nobody", "all students")
     return sheet.image()
 
 
@@ -200,7 +200,7 @@ def students_picture(lessons: Lessons, where: str = "") -> np.ndarray:
         "know at the exam, and how many exercises of each skill they were given. They "
         "stand at the 10th, 50th and 90th percentile of the chance to learn."
     )
-    tall, wide = GRAPH
+    wide, tall = GRAPH
     width = 2 * MARGIN + wide * len(STUDENTS)
     sheet = Sheet("Students", note, 44 + tall + 30, width)
     for number, (name, row) in enumerate(chosen_students(lessons).items()):
@@ -216,7 +216,7 @@ def students_picture(lessons: Lessons, where: str = "") -> np.ndarray:
             f"{(after & goal).sum()} of {goal.sum()} goals"
         )
         sheet.write(left + wide / 2, top + 24, told, SMALL, SOFT)
-        sheet.paste(left, top + 40, _graph(lessons, row, before, after))
+        _graph(sheet, left, top + 40, lessons, row)
     x, y = MARGIN + 8.0, sheet.top + 44 + tall + 8
     shades = {"not known": UNKNOWN, "known before": BEFORE, "learnt": LEARNT}
     for text, shade in shades.items():
@@ -227,22 +227,22 @@ def students_picture(lessons: Lessons, where: str = "") -> np.ndarray:
     return sheet.image()
 
 
-def _graph(
-    lessons: Lessons, row: int, before: np.ndarray, after: np.ndarray
-) -> np.ndarray:
-    """Draw the graph of one student, `(*GRAPH, 3)`."""
+def _graph(sheet: Sheet, x: float, y: float, lessons: Lessons, row: int) -> None:
+    """Draw the graph of one student."""
     parents, distractor = lessons.parents[row], lessons.distractor[row]
+    before, after = lessons.known[row, 0], lessons.known[row, -1]
     child, slot = np.nonzero(parents >= 0)
-    shade = np.where(after, np.where(before, BEFORE, LEARNT), UNKNOWN)
-    fill = ramp(shade)
+    fill = ramp(np.where(after, np.where(before, BEFORE, LEARNT), UNKNOWN))
     fill[distractor] = MUTED
-    return draw_graph(
+    sheet.graph(
+        x,
+        y,
+        GRAPH,
         layered_positions(parents, distractor),
         np.stack([parents[child, slot], child], axis=1),
         fill,
-        ringed=lessons.goal[row],
-        labels=lessons.attempts[row],
-        size=GRAPH,
+        lessons.goal[row],
+        lessons.attempts[row],
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from curiosity_rl.tracking.lesson_pictures import Lessons
 
-STUDENTS = 48
+STUDENTS = 32
 """Lanes that are watched, and lessons that are kept: the latest."""
 POINTS = 256
 """Exercises of a lesson that are taken down, at most; evenly spaced."""

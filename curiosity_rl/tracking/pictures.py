@@ -11,7 +11,7 @@ import numpy as np
 from curiosity_rl.canvas import FIRE, INK, PAPER, SEA, ramp
 from curiosity_rl.tracking.sheet import MARGIN, SMALL, SOFT, Sheet, length
 
-WIDEST, TALLEST = 512, 400
+WIDEST, TALLEST = 448, 360
 """Pixels of a map, at most, unless one cell a pixel needs more."""
 BARS = 150
 """Height of the bars of a world whose cells stand in one row."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from curiosity_rl.canvas import INK, PAPER, Colour
+from curiosity_rl.canvas import GOLD, INK, MUTED, PAPER, Colour
 
 SOFT = (98, 106, 118)
 """Colour of what explains."""
@@ -17,6 +18,10 @@ TITLE, TEXT, SMALL = 18, 13, 12
 MARGIN = 16
 LEADING = 1.4
 """Height of a line, in sizes of its letters."""
+
+
+FINE = 3
+"""How much larger graphs are drawn before they are reduced."""
 
 
 class Sheet:
@@ -64,19 +69,18 @@ class Sheet:
             text: What to write.
             size: Height of the letters in pixels.
             colour: Of the letters.
-            at: Pillow's name of the anchor: l, m or r, then a (top), m or d (bottom).
+            at: Its anchor: l, m or r (left, middle, right), then a, m or d (top,
+                middle, bottom).
         """
-        self._draw.text((x, y), text, _rgb(colour), font=_font(size), anchor=at)
+        mask, (wide, tall) = _letters(text, size), _size(text, size)
+        left = x - {"l": 0.0, "m": wide / 2, "r": wide}[at[0]]
+        upper = y - {"a": 0.0, "m": tall / 2, "d": tall}[at[1]]
+        self._image.paste(_rgb(colour), (round(left), round(upper)), mask)
 
     def write_up(self, x: float, y: float, text: str, size: int = SMALL) -> None:
         """Write a line from the bottom to the top, its middle at `(x, y)`."""
-        width, height = int(length(text, size)) + 2, int(size * LEADING) + 2
-        mask = Image.new("L", (width, height))
-        ImageDraw.Draw(mask).text(
-            (width / 2, height / 2), text, 255, font=_font(size), anchor="mm"
-        )
-        turned = mask.transpose(Image.Transpose.ROTATE_90)
-        corner = round(x - height / 2), round(y - width / 2)
+        turned = _letters(text, size).transpose(Image.Transpose.ROTATE_90)
+        corner = round(x - turned.width / 2), round(y - turned.height / 2)
         self._image.paste(SOFT, corner, turned)
 
     def box(self, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:
@@ -98,6 +102,55 @@ class Sheet:
     def paste(self, x: float, y: float, picture: np.ndarray) -> None:
         """Put a picture `(h, w, 3)` uint8 with its upper left corner at `(x, y)`."""
         self._image.paste(Image.fromarray(picture), (round(x), round(y)))
+
+    def graph(
+        self,
+        x: float,
+        y: float,
+        size: tuple[int, int],
+        places: np.ndarray,
+        edges: np.ndarray,
+        fill: np.ndarray,
+        ringed: np.ndarray,
+        labels: Sequence[int] | np.ndarray,
+    ) -> None:
+        """Draw a graph of skills, smooth edges by drawing it `FINE` times as large.
+
+        Args:
+            x: Left edge.
+            y: Upper edge.
+            size: Width and height in pixels.
+            places: Of the nodes, `(n, 2)` as (x, y) in [0, 1].
+            edges: Pairs (from, to), `(E, 2)` int.
+            fill: Colours of the nodes, `(n, 3)`.
+            ringed: Nodes with a golden ring, `(n,)` bool.
+            labels: Whole numbers written in the nodes, `(n,)`.
+        """
+        wide, tall = size
+        _, crowd = np.unique(places[:, 1], return_counts=True)
+        room = min(wide / crowd.max(), tall / len(crowd), 48.0)
+        radius = 0.33 * room
+        edge = np.array([0.02 * wide, 1.4 * radius])
+        at = edge + places * (np.array(size) - 2 * edge)
+        large = Image.new("RGB", (FINE * wide, FINE * tall), PAPER)
+        draw = ImageDraw.Draw(large)
+        for origin, target in edges:
+            _arrow(draw, FINE * at[origin], FINE * at[target], FINE * radius)
+        for node, middle in enumerate(at):
+            if ringed[node]:
+                _disc(draw, middle, 1.3 * radius, GOLD)
+                _disc(draw, middle, 1.12 * radius, PAPER)
+            dark = 0.8 * np.asarray(fill[node], float)
+            _disc(draw, middle, radius, dark)
+            _disc(draw, middle, radius - max(0.09 * radius, 0.7), fill[node])
+        self._image.paste(large.reduce(FINE), (round(x), round(y)))
+        letters = min(SMALL, int(1.1 * radius))
+        if letters < 7:
+            return
+        for node, (nx, ny) in enumerate(at.tolist()):
+            light = np.dot(fill[node], (0.299, 0.587, 0.114)) > 140
+            ink = INK if light else PAPER
+            self.write(round(x) + nx, round(y) + ny, str(labels[node]), letters, ink)
 
     def scale(
         self, x: float, y: float, width: int, colours: np.ndarray, low: str, high: str
@@ -125,23 +178,66 @@ class Sheet:
 
 def length(text: str, size: int) -> float:
     """Return the width of a line in pixels."""
-    return _font(size).getlength(text)
+    return _size(text, size)[0]
 
 
 def wrapped(text: str, width: float, size: int) -> list[str]:
     """Break a text into lines that are no wider than `width`, unless a word is."""
-    lines: list[str] = []
+    lines: list[list[str]] = []
+    space, room = length(" ", size), 0.0
     for word in text.split():
-        if lines and length(f"{lines[-1]} {word}", size) <= width:
-            lines[-1] += f" {word}"
+        wide = length(word, size)
+        if lines and wide + space <= room:
+            lines[-1].append(word)
+            room -= wide + space
         else:
-            lines.append(word)
-    return lines
+            lines.append([word])
+            room = width - wide
+    return [" ".join(line) for line in lines]
+
+
+def _disc(
+    draw: ImageDraw.ImageDraw, middle: np.ndarray, radius: float, colour: Colour
+) -> None:
+    """Fill a circle on a picture `FINE` times as large."""
+    x, y = (FINE * middle).tolist()
+    size = FINE * radius
+    draw.ellipse((x - size, y - size, x + size, y + size), _rgb(colour))
+
+
+def _arrow(
+    draw: ImageDraw.ImageDraw, start: np.ndarray, end: np.ndarray, radius: float
+) -> None:
+    """Draw an arrow from the edge of one node to just before that of another."""
+    ahead = (end - start) / max(float(np.hypot(*(end - start))), 1e-9)
+    aside = np.array([-ahead[1], ahead[0]])
+    tip, tail = end - 1.36 * radius * ahead, start + radius * ahead
+    neck = tip - 0.42 * radius * ahead
+    line = max(round(0.1 * radius), FINE)
+    draw.line([tuple(tail.tolist()), tuple(neck.tolist())], MUTED, line)
+    corners = tip, neck + 0.2 * radius * aside, neck - 0.2 * radius * aside
+    draw.polygon([tuple(corner.tolist()) for corner in corners], MUTED)
 
 
 @cache
 def _font(size: int) -> Any:
     return ImageFont.load_default(size)
+
+
+@lru_cache(4096)
+def _size(text: str, size: int) -> tuple[float, int]:
+    """Return the width of a line and its height, as Pillow measures them."""
+    ascent, descent = _font(size).getmetrics()
+    return float(_font(size).getlength(text)), ascent + descent
+
+
+@lru_cache(512)
+def _letters(text: str, size: int) -> Image.Image:
+    """Write a line on a mask of its own; most are the same in every picture."""
+    wide, tall = _size(text, size)
+    mask = Image.new("L", (int(wide) + 2, tall))
+    ImageDraw.Draw(mask).text((0, 0), text, 255, font=_font(size), anchor="la")
+    return mask
 
 
 def _rgb(colour: Colour) -> tuple[int, int, int]:
