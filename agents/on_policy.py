@@ -136,6 +136,7 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         self.episodic_intrinsic = episodic_intrinsic
         self.normalize_streams = normalize_streams
         self.two_heads = intrinsic is not None and coef != 0
+        self.rollout_bonus: np.ndarray | None = None
         self._recorder: TransitionRecorder | None = None
         self._broken_off = False
         self.bonus_seconds = 0.0
@@ -304,6 +305,7 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         if self.intrinsic is None:
             return np.zeros(batch.shape, np.float32)
         bonus = pay(self.intrinsic, batch, self._steps - len(batch.reward))
+        self.rollout_bonus = bonus
         for key, value in self.intrinsic.update(batch).items():
             self.logger.record(f"intrinsic/{key}", value)
         return bonus
@@ -357,7 +359,7 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         self.logger.record("train/value_loss", 2 * mean_loss)  # sum over the heads
 
     def _excluded_save_params(self) -> list[str]:
-        own = ["intrinsic", "_recorder", "bonus_seconds"]
+        own = ["intrinsic", "_recorder", "bonus_seconds", "rollout_bonus"]
         return [*super()._excluded_save_params(), *own]
 
 

@@ -16,6 +16,7 @@ from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.interrupts import StopRequest, StopWhenAsked
 from curiosity_rl.agents.runs import RunFolder
 from curiosity_rl.tracking.callback import TrackingCallback
+from curiosity_rl.tracking.gallery import GalleryCallback
 from curiosity_rl.tracking.log_files import RunLogger, told_once
 from curiosity_rl.tracking.pacing import Every, ProgressCallback
 
@@ -65,6 +66,7 @@ def learn(
         {name: getattr(config, name) for name in SHOWN},
         ["eval/"] if config.eval_freq else (),
     )
+    gallery = GalleryCallback()
     logger = RunLogger(folder.path, None if before is None else before["log"])
     model.set_logger(logger)
 
@@ -81,6 +83,7 @@ def learn(
             "versions": versions(),
             "model": algorithm_state(model),
             "tracking": tracking.state_dict(),
+            "gallery": gallery.state_dict(),
             "last": {name: timer.last for name, timer in timers.items()},
             "log": logger.state(),
             "seconds": time.monotonic() - start,
@@ -93,12 +96,14 @@ def learn(
     }
     if before is not None:
         tracking.load_state_dict(before["tracking"])
+        gallery.load_state_dict(before["gallery"])
         for name, timer in timers.items():
             timer.last = before["last"][name]
     progress = ProgressCallback(config.n_timesteps, tracking)
     callbacks = [
         None if before is None else GoOn(before["model"]),
         tracking,
+        gallery,
         progress if config.progress else None,
         timers["save"] if config.save_freq else None,
         # What is due after the stop is done after the run has gone on.

@@ -147,6 +147,7 @@ class DeepSea(World):
     """
 
     landmarks = ("treasure",)
+    coverage_axes = ("depth", "column")
 
     def __init__(
         self,

@@ -268,6 +268,10 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         info |= {"final_info": final_info, "_final_info": mask.copy()}
         return obs, reward, terminated, truncated, info
 
+    def report(self, lanes: np.ndarray) -> dict[str, Any]:
+        """Tell of the episodes in progress in these lanes what a reset tells."""
+        return self.world.reset_info(self._lanes.state, lanes)
+
     def coverage(self) -> np.ndarray:
         """Return the flat index of each lane's visited cell, `(n,)` int64."""
         return self.world.coverage(self._lanes.state)

@@ -158,6 +158,8 @@ class NoisyCorridor(World):
     """
 
     landmarks = REGIONS[1:]
+    coverage_axes = ("place",)
+    region_names = REGIONS
 
     def __init__(
         self,

@@ -99,6 +99,8 @@ class RiverSwim(World):
     reward_range = (0.0, GOAL_REWARD)
     landmarks = ("far-bank",)
 
+    coverage_axes = ("place",)
+
     def __init__(self, size: int = 6) -> None:
         self.goal = whole("size", size, 2, 1000) - 1
         self.action_space = Discrete(2)

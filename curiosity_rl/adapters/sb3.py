@@ -40,6 +40,8 @@ class VectorEnvAdapter(VecEnv):
             Holds numeric entries that every lane has, and never `"truth"`.
         reset_info: Vector info of the last full reset, as Gymnasium returns it.
         seconds: Time spent in steps of the vector environment so far.
+        step_info: Vector info of the last step, as Gymnasium returns it, `"truth"` and
+            all: for pictures and evaluation, never for what learns.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class VectorEnvAdapter(VecEnv):
         self.transition_info: dict[str, np.ndarray] = {}
         self.reset_info: dict[str, Any] = {}
         self.seconds = 0.0
+        self.step_info: dict[str, Any] = {}
         self._resets_itself = mode == AutoresetMode.SAME_STEP
         self._stagger, self._stagger_rng = stagger, np.random.default_rng(stagger_seed)
         self._age = np.zeros(venv.num_envs, np.int64)
@@ -141,6 +144,7 @@ class VectorEnvAdapter(VecEnv):
         final_obs, final_info = info.get("final_obs"), info.get("final_info", {})
         if not self._resets_itself:
             final_obs, final_info = obs, info
+        self.step_info = info
         self.transition_info = merge_info(info, final_info, ended, self.num_envs)
         cut = self._due(ended)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]

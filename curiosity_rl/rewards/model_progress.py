@@ -151,6 +151,8 @@ class RegionProgress(ModelReward):
     ) -> None:
         super().__init__(encoder, features, hidden, training)
         self.regions = Regions(window, smoothing, z, kind, split, capacity, max_regions)
+        self.paid_progress = np.zeros(0, np.float32)
+        """Progress of the regions of what was paid last, `(B,)`; for pictures."""
 
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
         """Take the spaces, and the seed of weights, minibatches and remembered rows."""
@@ -160,7 +162,8 @@ class RegionProgress(ModelReward):
     def pay(self, inputs: th.Tensor, after: th.Tensor) -> th.Tensor:
         """Return the progress of the regions, `(B,)`."""
         region = self.regions.find(inputs.cpu().numpy())
-        return th.from_numpy(self.regions.progress[region])
+        self.paid_progress = self.regions.progress[region]
+        return th.from_numpy(self.paid_progress)
 
     def learn(self, batch: Transitions) -> dict[str, float]:
         """File the errors, then train; return mean losses and progress of regions."""

@@ -115,6 +115,7 @@ class Arm(World):
     reward_range = (0.0, 1.0)
     coverage_shape = (3, CELLS, CELLS)
     landmarks = ("stick-moved", "toy-moved", "goal")
+    coverage_axes = (("empty hand", "tip of the stick", "toy"), "y upwards", "x")
 
     def __init__(
         self,

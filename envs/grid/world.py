@@ -87,7 +87,7 @@ class GridWorld(World):
             self.observation_space = Box(0.0, 1.0, shape, np.float32)
         self.action_space = Discrete(8 if flag("noisy_tv", noisy_tv) else 7)
         self.params = geometry(width, height, self.max_steps, see_through, looks)
-        self.coverage_shape = (height, width)
+        self.coverage_shape, self.coverage_axes = (height, width), ("y", "x")
         self._limit = np.array(self.max_steps)  # compares faster than an int
         places = np.arange(self.params.origin + height * self.params.stride)
         y, x = np.divmod(places - self.params.origin, self.params.stride)

@@ -129,6 +129,7 @@ class PointMaze(World):
         self.observation_space = shown
         self.action_space = _box(2)
         self.coverage_shape = (BINS * height, BINS * width)
+        self.coverage_axes = "y, quarters of a metre", "x, quarters of a metre"
 
     def allocate(self, lanes: int) -> State:
         return State(
