@@ -22,6 +22,7 @@ from stable_baselines3.common.logger import Logger
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.experiment import build, torch_threads
 from curiosity_rl.tracking.callback import TrackingCallback
+from curiosity_rl.tracking.gallery import GalleryCallback
 from curiosity_rl.tracking.log_files import RunLogger
 
 
@@ -32,8 +33,8 @@ class LoggingCost:
     Attributes:
         plain: Milliseconds of a rollout and its update without logs, median.
         ratio: Median of `with logs / without` over rollouts taken in turn.
-        parts: Milliseconds of a rollout inside callbacks, logger and writing thread,
-            by part: means, since pictures are drawn now and then.
+        parts: Milliseconds of a rollout that curves, pictures, logger and writing
+            thread take: means, since pictures are drawn now and then.
         share: What the parts add to training without logs, means of the whole run.
     """
 
@@ -165,8 +166,8 @@ def logging_cost(config: ExperimentConfig) -> LoggingCost:
     with torch_threads(config.num_threads), tempfile.TemporaryDirectory() as folder:
         logger = TimedLogger(Path(folder))
         models[1].set_logger(logger)
-        logs = Timed(TrackingCallback())
-        watchers: list[list[BaseCallback]] = [[], [logs]]
+        curves, pictures = Timed(TrackingCallback()), Timed(GalleryCallback())
+        watchers: list[list[BaseCallback]] = [[], [curves, pictures]]
         start = time.process_time()
         threads = [
             threading.Thread(
@@ -183,11 +184,13 @@ def logging_cost(config: ExperimentConfig) -> LoggingCost:
     plain, logged = turns.seconds
     rollouts = len(logged)
     spent = {
-        "callbacks": logs.seconds,
+        "curves": curves.seconds,
+        "pictures": pictures.seconds,
         "logger": logger.seconds,
         "writing thread": max(whole - sum(plain) - sum(logged), 0.0),
     }
-    rest = sum(logged) - logs.seconds - logger.seconds
+    own = curves.seconds + pictures.seconds + logger.seconds
+    rest = sum(logged) - own
     pairs = list(zip(plain, logged, strict=True))[1:]  # the first may compile
     return LoggingCost(
         plain=1e3 * statistics.median(a for a, _ in pairs),

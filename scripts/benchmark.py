@@ -172,7 +172,7 @@ def logging(
     from curiosity_rl.agents.config import ExperimentConfig
     from curiosity_rl.agents.logging_cost import logging_cost
 
-    rows, names = [], ("callbacks", "logger", "writing thread")
+    rows, names = [], ("curves", "pictures", "logger", "writing thread")
     for env in envs:
         given = {} if n_timesteps is None else {"n_timesteps": n_timesteps}
         cost = logging_cost(ExperimentConfig.load(env=env, **given))
