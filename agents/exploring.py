@@ -24,6 +24,7 @@ from curiosity_rl.agents.worlds import find_world, make_lanes
 from curiosity_rl.registry import unknown_name
 
 FEW_SEEDS = 10
+BELOW = "<!-- tables, written by a command -->\n"
 EVERYWHERE = (
     "none",
     "none, learning",
@@ -43,6 +44,18 @@ BONUSES: dict[str, Variant] = {
     "noveld, cell": Variant("noveld", {"key": "cell"}),
     "count, exact": Variant("count", {"mode": "exact"}),
     "noveld, exact": Variant("noveld", {"mode": "exact"}),
+    "recurring-novelty, exact": Variant("recurring-novelty", {"mode": "exact"}),
+}
+STEPS: dict[str, dict[str, Any]] = {
+    "1 step": {"batch_size": 4096},
+    "16 steps": {"batch_size": 256},
+}
+"""Settings for so many steps of Adam in 4,096 frames, one pass over them."""
+MODELS = ("rnd", "icm", "disagreement", "e3b", "gamma-progress", "region-progress")
+BONUSES |= {
+    f"{name}, {steps}": Variant(name, settings)
+    for name in MODELS
+    for steps, settings in STEPS.items()
 }
 """Bonuses by label. What a label does not tell is left at the bonus's defaults, in
 place of what the preset of a world would set."""
@@ -62,6 +75,7 @@ class Ground:
         things: See `visits.Visits`.
         regions: See `visits.Visits`.
         watching: See `visits.Visits`.
+        usual: Whether it is explored where no ground is named.
     """
 
     env: str
@@ -72,8 +86,14 @@ class Ground:
     things: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     watching: int | None = None
+    usual: bool = True
 
 
+MAZE = {"rooms": 6, "room_size": 10, "layout": 0}
+IN_MAZES = (
+    *("none", "recurring-novelty, exact", "noveld, exact", "count, exact"),
+    *(f"{name}, {steps}" for name in MODELS for steps in STEPS),
+)
 GROUNDS: dict[str, Ground] = {
     "arm": Ground(
         "arm-v0",
@@ -91,6 +111,15 @@ GROUNDS: dict[str, Ground] = {
     ),
     "door-key-tv": Ground(
         "door-key-v0", 65_536, env_kwargs={"noisy_tv": True}, watching=7
+    ),
+    "six-rooms": Ground("multi-room-v0", 65_536, IN_MAZES, MAZE, usual=False),
+    "six-rooms-tv": Ground(
+        "multi-room-v0",
+        65_536,
+        IN_MAZES,
+        {**MAZE, "noisy_tv": True},
+        watching=7,
+        usual=False,
     ),
 }
 """Worlds to explore by name, in the order of the tables."""
@@ -137,7 +166,7 @@ def explore(
     Runs that the file already holds are not repeated.
 
     Args:
-        names: Names of `GROUNDS`; empty for all.
+        names: Names of `GROUNDS`; empty for the usual ones.
         labels: Labels of `BONUSES`; empty for those of each ground.
         seeds: Seeds.
         file: CSV file of findings.
@@ -157,7 +186,7 @@ def explore(
             raise ValueError(unknown_name("task", name, known))
     plan = [
         (name, known[name], label, configuration(known[name], label, seed))
-        for name in names or known
+        for name in names or [name for name in known if known[name].usual]
         for seed in seeds
         for label in labels or known[name].bonuses
     ]
@@ -309,7 +338,10 @@ def _number(measure: str, value: float) -> str:
 
 
 def write(file: Path, text: str) -> None:
-    """Write the tables, with the command that makes them and how to read them."""
+    """Write the tables, with the command that makes them and how to read them.
+
+    If the file has the line `BELOW`, what stands above it is kept instead.
+    """
     head = """# What is explored without a reward
 
 Made by `python scripts/benchmark.py exploring`; runs in `{}`.
@@ -327,5 +359,9 @@ of the finished episodes in which it happened, of all and of the last fifth. *La
 quarter*: share of the steps of the last quarter of the training.
 
 """
+    head = head.format(file.with_suffix(".csv").name)
+    if file.exists():
+        above, line, _ = file.read_text("utf-8").partition(BELOW)
+        head = f"{above}{BELOW}\n" if line else head
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(head.format(file.with_suffix(".csv").name) + text, "utf-8")
+    file.write_text(head + text, "utf-8")

@@ -15,12 +15,16 @@ from curiosity_rl.adapters.algorithm_state import GoOn, algorithm_state
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.interrupts import StopRequest, StopWhenAsked
 from curiosity_rl.agents.runs import RunFolder
-from curiosity_rl.tracking.callback import Every, ProgressCallback, TrackingCallback
+from curiosity_rl.tracking.callback import TrackingCallback
 from curiosity_rl.tracking.gallery import GalleryCallback
 from curiosity_rl.tracking.log_files import RunLogger, told_once
+from curiosity_rl.tracking.pacing import Every, ProgressCallback
 
 PACKAGES = ("curiosity-rl", "gymnasium", "numpy", "numba", "stable-baselines3", "torch")
 """What the numbers of a run depend on, besides its settings."""
+SHOWN = ("algo", "coef", "env", "intrinsic", "n_envs", "n_timesteps", "seed")
+"""Settings in TensorBoard's table of runs, which shows the first five of the alphabet
+unless it is told otherwise."""
 
 
 def versions() -> dict[str, str]:
@@ -57,10 +61,20 @@ def learn(
         Stopped: If the run was asked to stop; it is saved then.
     """
     start = time.monotonic() - (0.0 if before is None else float(before["seconds"]))
-    request, tracking = StopRequest(), TrackingCallback()
-    gallery = GalleryCallback()
+    request, gallery = StopRequest(), GalleryCallback()
+    tracking = TrackingCallback(
+        {name: getattr(config, name) for name in SHOWN},
+        ["eval/"] if config.eval_freq else (),
+    )
     logger = RunLogger(folder.path, None if before is None else before["log"])
     model.set_logger(logger)
+
+    def aside(action: Callable[[int], None]) -> Callable[[int], None]:
+        def timed(steps: int) -> None:
+            with tracking.aside:
+                action(steps)
+
+        return timed
 
     def save(steps: int) -> None:
         state = {
@@ -76,8 +90,8 @@ def learn(
         folder.save_checkpoint(steps, state)
 
     timers = {
-        "save": Every(config.save_freq, save),
-        "test": Every(config.eval_freq, test),
+        "save": Every(config.save_freq, aside(save)),
+        "test": Every(config.eval_freq, aside(test)),
     }
     if before is not None:
         tracking.load_state_dict(before["tracking"])

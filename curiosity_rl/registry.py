@@ -132,6 +132,7 @@ REWARDS: dict[str, str] = {
     "deir": "curiosity_rl.rewards.deir:DEIR",
     "ngu": "curiosity_rl.rewards.compositions:NGU",
     "noveld": "curiosity_rl.rewards.compositions:NovelD",
+    "recurring-novelty": "curiosity_rl.rewards.recurring:RecurringNovelty",
     "ride": "curiosity_rl.rewards.compositions:RIDE",
 }
 

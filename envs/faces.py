@@ -162,6 +162,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.empty(0, np.int64)
         self._ended_in = np.empty(0, np.int64)
+        self._ended_at = np.empty((0, 0), np.bool_)
 
     @property
     def layout(self) -> Any:
@@ -249,6 +250,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         final_info: dict[str, Any] = {}
         _scatter(final_info, _rows(step_info, done), done, lanes.all)
         self._ended_in = self.world.coverage(lanes.state)[done]
+        if self.world.landmarks:
+            self._ended_at = self.world.at_landmarks(lanes.state)[done]
         self._elapsed[done] = 0
         self.world.reset(lanes.state, done)
         self.world.observe(lanes.state, done, obs)
@@ -280,6 +283,18 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         if self._ended.size:
             cells[self._ended] = self._ended_in
         return cells
+
+    @property
+    def landmarks(self) -> tuple[str, ...]:
+        """Names of what exploration finds on its way, in order."""
+        return self.world.landmarks
+
+    def at_landmarks(self) -> np.ndarray:
+        """Return which landmarks each lane's last step led to, `(n, L)` bool."""
+        reached = self.world.at_landmarks(self._lanes.state)
+        if self._ended.size:
+            reached[self._ended] = self._ended_at
+        return reached
 
     @property
     def coverage_shape(self) -> tuple[int, ...]:

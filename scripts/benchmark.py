@@ -8,6 +8,7 @@ overhead   what every bonus costs, against the PPO that it is added to
 bonuses    what an agent learns with every bonus, several seeds each
 solving    frames and seconds to solve each world, with and without the bonus
 exploring  what is found with every bonus where nothing else is paid
+evidence   runs that answer what curiosity is good for, ten seeds each
 """
 
 from __future__ import annotations
@@ -295,6 +296,29 @@ def exploring(
     print(text)
 
 
+def evidence(
+    questions: str = "",
+    seeds: int = 10,
+    jobs: int = 2,
+    backend: str = "processes",
+    folder: str = "docs/evidence",
+    tasks: tuple[str, ...] = (),
+) -> None:
+    """Play the runs that answer the questions; runs in the files are not repeated.
+
+    Args:
+        questions: Keys, such as "a b"; empty for all.
+        seeds: Number of seeds, from 0.
+        jobs: Processes at a time.
+        backend: processes of this machine, or a ray cluster.
+        folder: Where the files are.
+        tasks: Names of tasks; empty for all of these questions.
+    """
+    from curiosity_rl.agents.evidence.manifest import gather
+
+    gather(questions.split(), range(seeds), Path(folder), jobs, backend, tasks)
+
+
 if __name__ == "__main__":
     try:
         auto_cli(
@@ -307,6 +331,7 @@ if __name__ == "__main__":
                 bonuses,
                 solving,
                 exploring,
+                evidence,
             ]
         )
     except ValueError as error:

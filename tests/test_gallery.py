@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch as th
 from PIL import Image
-from stable_baselines3 import PPO
+from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, configure
 from stable_baselines3.common.vec_env import VecMonitor
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
+from curiosity_rl.adapters.replay import relabelled
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.ppo import IntrinsicPPO
 from curiosity_rl.agents.worlds import make_lanes
@@ -306,3 +308,34 @@ def test_other_worlds_have_no_pictures_and_train() -> None:
     gallery = GalleryCallback()
     model.learn(64, callback=gallery)
     assert gallery.cells is gallery.notebook is None
+
+
+def test_a_replay_buffer_pays_late_and_still_for_the_right_cells() -> None:
+    """Every 5 steps, of which a checkpoint may come between."""
+    venv = lanes_of("deep-sea-v0", size=5)
+    reward = make_reward("count", scale=False)
+    buffer = {"intrinsic": reward, "update_every": 5}
+    model = DQN(
+        "MlpPolicy",
+        venv,
+        replay_buffer_class=relabelled(ReplayBuffer),
+        replay_buffer_kwargs=buffer,
+        learning_starts=1000,
+        train_freq=3,
+        policy_kwargs={"net_arch": [8]},
+        seed=0,
+        device="cpu",
+    )
+    spy, gallery = Spy(venv.venv.unwrapped), GalleryCallback(drawings=1)
+    payer = model.replay_buffer.payer  # type: ignore[union-attr]
+    plain, paid = payer.reward.compute, []
+    payer.reward.compute = lambda batch: (paid.append(plain(batch)), paid[-1])[1]
+    model.learn(4 * 30, callback=[spy, gallery])
+    spy.bonus = [np.array(bonus) for bonus in paid]
+    sums, counts = spy.paid(25, slice(0, 30))
+    cells = gallery.cells
+    assert cells is not None
+    # Drawn, and faded, after the first 3 steps, none of which was paid, and at the end.
+    np.testing.assert_allclose(cells.counts["bonus"], FADE * counts)
+    np.testing.assert_allclose(cells.sums["bonus"], FADE * sums, rtol=1e-6)
+    assert len(np.unique(sums)) > 3

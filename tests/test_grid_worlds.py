@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
@@ -181,6 +182,28 @@ def test_a_lane_is_small(name: str):
     assert sum(fields.values()) < 1_000
 
 
+def test_a_layout_is_one_map_for_all_lanes_seeds_and_episodes():
+    def begun(layout: int | None, seed: int) -> list[Any]:
+        settings = {"rooms": 6, "layout": layout, "noisy_tv": True, "max_steps": 2}
+        env: Any = gym.make_vec("multi-room-v0", 3, **settings)
+        env.reset(seed=seed)
+        maps = []
+        for _ in range(2):
+            state = deepcopy(env.unwrapped._lanes.state)
+            maps += zip(state.cells, state.place, state.heading, strict=True)
+            screens = env.step(np.full(3, 7))[0]
+            assert len(np.unique(screens, axis=0)) == 3  # lanes see noise of their own
+            env.step(np.full(3, 7))  # the last step of the episode
+        return maps
+
+    same = begun(5, 0) + begun(5, 1)
+    for walls, place, heading in same:
+        np.testing.assert_array_equal(walls, same[0][0])
+        assert (place, heading) == same[0][1:]
+    assert not np.array_equal(begun(6, 0)[0][0], same[0][0])
+    assert len({drawn[0].tobytes() for drawn in begun(None, 0)}) == 6
+
+
 def test_lanes_of_any_settings_have_a_way_to_the_end():
     """The longest chain of small rooms and the largest corridor still are drawn."""
     hard: list[tuple[str, dict[str, Any]]] = [
@@ -210,6 +233,7 @@ def test_lanes_of_any_settings_have_a_way_to_the_end():
         ("four-rooms-v0", {"size": 65}, "from 5 to 64"),
         ("multi-room-v0", {"rooms": 0}, "from 1 to 16"),
         ("multi-room-v0", {"room_size": 3}, "from 4 to 16"),
+        ("multi-room-v0", {"layout": -1}, "from 0 to 4294967295"),
         ("multi-room-v0", {"rooms": 16, "size": 10}, "lower rooms or room_size"),
         ("key-corridor-v0", {"rows": 9}, "from 1 to 8"),
         ("obstructed-maze-v0", {"maze": "2Dhl"}, "did you mean"),

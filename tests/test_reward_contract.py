@@ -47,7 +47,7 @@ ACTIONS: dict[str, spaces.Space] = {
 PER_TRANSITION = [name for name in REWARDS if is_per_transition(make_reward(name))]
 COUNTED_ONLY = {"dirichlet"}
 """Rewards over counted transitions: they refuse what is not discrete."""
-LENIENT = {"region-progress": {"z": 0.0}}
+LENIENT = {"recurring-novelty": {"bits": 3}, "region-progress": {"z": 0.0}}
 """Settings without which a reward rightly pays nothing in a world without rules."""
 
 

@@ -11,6 +11,7 @@
 | `neighbours` | `pseudo-count`, `re3`, `knn-entropy` | states unlike those seen |
 | `episodic` | `episodic-count`, `episodic-knn`, `e3b` | the same in an episode |
 | `compositions`, `deir` | `noveld`, `ngu`, `ride`; `deir` | both |
+| `recurring` | `recurring-novelty` | both, of states that come again |
 
 They are made of shared parts: `encoders` (features), `networks` (training), `dynamics`
 (forward models), `statistics`; and combined by `combinators`, `modulators`, `gates`.

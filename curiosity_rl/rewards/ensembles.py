@@ -60,8 +60,12 @@ class _Ensemble(ABC):
         """Return the bonus, `(B,)`, from what the members tell, `(M, B, ...)`."""
 
     def update(self, batch: Transitions) -> dict[str, float]:
-        """Train the encoder, then the members; return the mean losses."""
-        return self.model.update(batch)
+        """Train the encoder, then the members; return mean losses and spread."""
+        log = self.model.update(batch)
+        inputs, _ = self.model.inputs(batch.latest(256))
+        with th.no_grad():
+            spread = self.spread(self.model.predict(inputs)).mean()
+        return {**log, "spread": float(spread)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the models."""

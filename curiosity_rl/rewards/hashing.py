@@ -149,6 +149,17 @@ class CountTable:
         room = self.capacity - self.size
         self.size += _add(self._keys, self._counts, self._rest, room, hashes, amounts)
 
+    def at_least(self, count: int) -> int:
+        """Return how many hashes with a count of their own were added so often."""
+        return int(np.count_nonzero(self._counts >= count))
+
+    def prune(self, least: int) -> None:
+        """Forget the hashes that were added less often, and all shared counts."""
+        kept = self._counts >= least
+        keys, counts = self._keys[kept], self._counts[kept]
+        self._clear()
+        self.add(keys, counts)
+
     def state_dict(self) -> dict[str, Any]:
         """Return hashes (as int64, which every file format knows) and counts."""
         known = self._keys != EMPTY

@@ -26,6 +26,9 @@ from curiosity_rl.rewards.networks import (
 )
 from curiosity_rl.rewards.regions import Kind, Regions
 
+LOGGED = 256
+"""Rows of a batch over which progress is averaged for the log."""
+
 
 class ModelReward(ABC):
     """What these rewards share: one forward model, and features encoded once a batch.
@@ -162,7 +165,7 @@ class RegionProgress(ModelReward):
         return th.from_numpy(self.paid_progress)
 
     def learn(self, batch: Transitions) -> dict[str, float]:
-        """File the errors, then train; return mean losses and number of regions."""
+        """File the errors, then train; return mean losses and progress of regions."""
         encoder = self.model.encoder
         # the first features have no moments yet: their errors compare with no others
         first = encoder.version == 0
@@ -174,7 +177,15 @@ class RegionProgress(ModelReward):
         if not first:
             log = encoder.update(batch)
         loss = self.model.fit(*self.inputs(batch))
-        return {**log, "forward_loss": loss, "regions": float(self.regions.size)}
+        progress = self.regions.progress
+        return {
+            **log,
+            "forward_loss": loss,
+            "regions": float(self.regions.size),
+            "regions_progressing": float(np.count_nonzero(progress > 0)),
+            "progress_mean": float(progress.mean()),
+            "progress_most": float(progress.max()),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the model, its encoder and the regions."""
@@ -244,7 +255,7 @@ class GammaProgress(ModelReward):
         return gain.clamp_min(0) if self.positive else gain
 
     def learn(self, batch: Transitions) -> dict[str, float]:
-        """Train the new model, the old one following; return the mean losses."""
+        """Train the new model, the old one following; return losses and progress."""
         log = self.model.encoder.update(batch)
         inputs, after = self.inputs(batch)
         new, old = self.model.networks, self.old
@@ -255,7 +266,11 @@ class GammaProgress(ModelReward):
                 mine.lerp_(its.detach(), 1 - self.gamma)
             return self.model.losses(new(inputs[part]), after[part]).mean()
 
-        return {**log, "forward_loss": self.model.trainer.fit(len(inputs), loss)}
+        log["forward_loss"] = self.model.trainer.fit(len(inputs), loss)
+        some = slice(-LOGGED, None)
+        gain = _errors(old, inputs[some], after[some])
+        gain -= _errors(new, inputs[some], after[some])
+        return {**log, "progress": float(gain.mean())}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of both models and their encoder."""

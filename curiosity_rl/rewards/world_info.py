@@ -37,6 +37,19 @@ def read(batch: Transitions, key: str) -> np.ndarray:
     raise ValueError(f"info has no {key!r} (it has {known}): {why}")
 
 
+def belief_entropy(batch: Transitions) -> float:
+    """Return the entropy of the belief in a skill after the last step, in nats.
+
+    `-b ln b - (1 - b) ln(1 - b)`, averaged over skills and lanes.
+
+    Raises:
+        ValueError: If the world reports no belief.
+    """
+    belief = np.clip(read(batch, "belief")[-1].astype(np.float64), 1e-12, 1 - 1e-12)
+    odds_on = belief * np.log(belief) + (1 - belief) * np.log1p(-belief)
+    return float(-odds_on.mean())
+
+
 def keep(batch: Transitions, mask: Mask) -> np.ndarray | None:
     """Return which skills count, `(T, N, A)` bool; None where all do.
 

@@ -14,10 +14,12 @@ from curiosity_rl.envs.grid.cells import (
     DOOR,
     EMPTY,
     FINISH,
+    NUMBER_AT,
     cell,
 )
 from curiosity_rl.envs.grid.state import State
 from curiosity_rl.envs.grid.world import GridWorld
+from curiosity_rl.envs.rng import lane_words
 from curiosity_rl.envs.settings import whole
 from curiosity_rl.jit import kernel
 
@@ -122,7 +124,7 @@ def build(lanes, state, params, largest, chains, rooms):
                     colour += building.draw(i, state, 1, COLOURS)
                     colour %= COLOURS
                 door = building.flat(params, rooms[k, DOOR_X], rooms[k, DOOR_Y])
-                state.cells[i, door] = SHUT_DOOR | colour << COLOUR_AT
+                state.cells[i, door] = SHUT_DOOR | colour << COLOUR_AT | k << NUMBER_AT
         x, y, width, height = rooms[0, 0], rooms[0, 1], rooms[0, 2], rooms[0, 3]
         building.seat(i, state, params, x, y, width, height)
         k = rooms.shape[0] - 1
@@ -133,6 +135,17 @@ def build(lanes, state, params, largest, chains, rooms):
         state.cells[i, goal] = FINISH
         building.begin(i, state)
     return -1
+
+
+@kernel
+def repeat(lanes, state, cells, place, heading):
+    """Begin the same episode in all of these lanes: a map, a place, a heading."""
+    for i in lanes:
+        for k in range(len(cells)):
+            state.cells[i, k] = cells[k]
+        state.place[i] = place
+        state.heading[i] = heading
+        building.begin(i, state)
 
 
 class MultiRoom(GridWorld):
@@ -161,6 +174,8 @@ class MultiRoom(GridWorld):
         room_size: Largest side of a room with its walls, 4 to 16; the smallest is 4.
         size: Cells along each side of the map, 8 to 64.
         max_steps: Time limit; None for MiniGrid's `20 * rooms`.
+        layout: Number of one map, 0 to 2^32 - 1, in which every episode of every lane
+            begins, at the same place; None for a new map each time, as MiniGrid draws.
         obs: See `GridWorld`.
         direction: See `GridWorld`.
         noisy_tv: See `GridWorld`.
@@ -175,19 +190,34 @@ class MultiRoom(GridWorld):
         room_size: int = 5,
         size: int = 25,
         max_steps: int | None = None,
+        layout: int | None = None,
         obs: Literal["flat", "image", "onehot"] = "flat",
         direction: bool = False,
         noisy_tv: bool = False,
     ) -> None:
         self.rooms = whole("rooms", rooms, 1, 16)
+        further = (f"room-{k}" for k in range(2, self.rooms + 1))
+        self.landmarks = (*further, "goal")
         self.room_size = whole("room_size", room_size, SMALLEST, 16)
         size = whole("size", size, 8, 64)
         limit = 20 * self.rooms if max_steps is None else max_steps
         super().__init__(size, size, limit, obs, direction, noisy_tv)
-        self._build(self.allocate(4), np.arange(4), TRIAL_CHAINS)
+        self._map: State | None = None
+        if layout is None:
+            self._build(self.allocate(4), np.arange(4), TRIAL_CHAINS)
+        else:
+            number = whole("layout", layout, 0, 2**32 - 1)
+            drawn = self.allocate(1)
+            drawn.rng[:] = lane_words(np.array([number]))
+            self._build(drawn, np.arange(1), CHAINS)
+            self._map = drawn
 
     def build(self, state: State, lanes: np.ndarray) -> None:
-        self._build(state, lanes, CHAINS)
+        drawn = self._map
+        if drawn is None:
+            self._build(state, lanes, CHAINS)
+        else:
+            repeat(lanes, state, drawn.cells[0], drawn.place[0], drawn.heading[0])
 
     def _build(self, state: State, lanes: np.ndarray, chains: int) -> None:
         scratch = np.empty((self.rooms, 6), dtype=np.int64)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from curiosity_rl.envs.grid import cells
+from curiosity_rl.envs.grid import cells, landmarks
 from curiosity_rl.envs.grid.picture import draw_map
 from curiosity_rl.envs.grid.rules import observe_lanes, step_all
 from curiosity_rl.envs.grid.state import VIEW, State, allocate, geometry
@@ -57,6 +57,7 @@ class GridWorld(World):
     """
 
     reward_range = (0.0, 1.0)
+    landmarks: tuple[str, ...] = ("goal",)
 
     def __init__(
         self,
@@ -88,6 +89,7 @@ class GridWorld(World):
         self.params = geometry(width, height, self.max_steps, see_through, looks)
         self.coverage_shape, self.coverage_axes = (height, width), ("y", "x")
         self._limit = np.array(self.max_steps)  # compares faster than an int
+        self._columns = np.array([landmarks.column_of(n) for n in self.landmarks])
 
     def allocate(self, lanes: int) -> State:
         return allocate(lanes, self.params)
@@ -128,6 +130,9 @@ class GridWorld(World):
         """Return the cell `y * width + x` of each agent, `(n,)` int64."""
         y, x = np.divmod(state.place - self.params.origin, self.params.stride)
         return y * self.params.width + x
+
+    def at_landmarks(self, state: State) -> np.ndarray:
+        return landmarks.at_landmarks(state, self.params, self._columns)
 
     def render(self, state: State, lane: int) -> np.ndarray:
         return draw_map(state, lane, self.params)
