@@ -22,8 +22,7 @@ class World(Protocol):
         reward_range: Smallest and largest reward of a step.
         coverage_shape: Shape of the table of cells that exploration can visit.
         coverage_axes: What its axes are called in pictures; empty: rows and columns. Of
-            three axes the first is a tuple, the names of its tables. An axis whose name
-            ends in `upwards` is drawn from the bottom.
+            three axes the first is a tuple, the names of its tables.
         region_names: What the numbers are called that `step_info` reports as `region`;
             empty where it reports none.
         landmarks: Names of what exploration finds on its way, in order, such as a key,

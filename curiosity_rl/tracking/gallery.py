@@ -24,8 +24,8 @@ from curiosity_rl.tracking.lesson_pictures import (
 from curiosity_rl.tracking.lessons import Notebook
 from curiosity_rl.tracking.pictures import Axes, mean_map, region_history, visit_map
 
-DRAWINGS = 10
-"""Times to draw in a run, besides its end; TensorBoard shows as many of a tag."""
+DRAWINGS = 5
+"""Times to draw in a run, besides its end; TensorBoard shows up to ten of a tag."""
 SLICES = 60
 """Slices of time of the history of regions."""
 OTHERS = ("stdout", "log", "json", "csv")
@@ -46,7 +46,7 @@ class GalleryCallback(BaseCallback):
     * `coverage/regions`: of worlds that report a `region`, share of the steps and mean
       bonus of each, over the run;
     * `tutor/curriculum`, `tutor/mastery`, `tutor/students`: see `lesson_pictures`; of
-      the latest whole training episodes of the first lanes; every second time. No
+      the latest whole training episodes of the first lanes; every third time. No
       student is taught for the pictures, so they cost no play and no random number.
 
     Means of bonus and progress fade: at every drawing what was paid before counts half.
@@ -188,7 +188,7 @@ class GalleryCallback(BaseCallback):
         """Log all pictures."""
         self._last = self.num_timesteps
         final = self.num_timesteps >= self.locals["total_timesteps"]
-        for tag, picture in self.pictures(lessons=final or self._drawn % 2 == 1):
+        for tag, picture in self.pictures(lessons=final or self._drawn % 3 == 2):
             self.logger.record(tag, Image(picture, "HWC"), exclude=OTHERS)
         self._drawn += 1
         if self.cells is not None:
@@ -231,13 +231,16 @@ class GalleryCallback(BaseCallback):
             return sums.reshape(shape), counts.reshape(shape)
 
         if "bonus" in self.cells.sums:
-            note = f"{where}Mean bonus of the steps that led to each cell, of late."
+            note = (
+                f"{where}Mean bonus of the steps that led to each cell; recent steps "
+                "count most."
+            )
             picture = mean_map("Bonus", note, *means("bonus"), axes)
             yield "coverage/bonus", picture
         if "progress" in self.cells.sums:
             note = (
                 f"{where}Fall of the model's error in the regions that the steps to a "
-                "cell fell into, of late."
+                "cell fell into; recent steps count most."
             )
             picture = mean_map(
                 "Learning progress", note, *means("progress"), axes, PLUM
