@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import threading
 from collections.abc import Sequence
@@ -62,6 +63,7 @@ def start(folder: Path, port: int) -> str:
             f"--port is {port}; give a number from 1 to {LARGEST_PORT}, or 0 for any "
             "that is free"
         )
+    _check_port(port)
     from tensorboard import program
 
     board: Any = program.TensorBoard()
@@ -72,10 +74,24 @@ def start(folder: Path, port: int) -> str:
     try:
         return str(board.launch())
     except program.TensorBoardServerException as error:
-        raise ValueError(
-            f"port {port} cannot be had, since another program uses it or the system "
-            "forbids it; give another with --port, or --port 0 for any that is free"
-        ) from error
+        raise _taken(port) from error
+
+
+def _check_port(port: int) -> None:
+    """Raise a ValueError for a port that cannot be had, before anything is started."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a second run
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise _taken(port) from error
+
+
+def _taken(port: int) -> ValueError:
+    return ValueError(
+        f"port {port} cannot be had, since another program uses it or the system "
+        "forbids it; give another with --port, or --port 0 for any that is free"
+    )
 
 
 def _parser() -> ArgumentParser:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from curiosity_rl.agents.imports import modules_of_this_folder
+
 if TYPE_CHECKING:
     from curiosity_rl.agents.runs import RunFolder
 
@@ -75,7 +77,8 @@ def guarded(
 ) -> int:
     """Run a command; wrong input becomes a sentence on stderr and an exit code."""
     try:
-        command(sys.argv[1:] if args is None else args)
+        with modules_of_this_folder():
+            command(sys.argv[1:] if args is None else args)
     except ValueError as error:
         return refuse(" ".join(str(error).split()))
     except SystemExit as stop:  # --help

@@ -70,6 +70,7 @@ CASES = (
     Case("pseudo-count", "pseudo-count", {}),
     Case("episodic-count", "episodic-count", {}),
     Case("noveld", "noveld", {}),
+    Case("recurring-novelty", "recurring-novelty", {}),
     Case("ngu", "ngu", {}),
     Case("ride", "ride", {}),
     Case("deir", "deir", {}),

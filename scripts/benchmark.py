@@ -9,6 +9,7 @@ bonuses    what an agent learns with every bonus, several seeds each
 solving    frames and seconds to solve each world, with and without the bonus
 exploring  what is found with every bonus where nothing else is paid
 evidence   runs that answer what curiosity is good for, ten seeds each
+report     what those runs say: tables and pictures
 """
 
 from __future__ import annotations
@@ -319,6 +320,18 @@ def evidence(
     gather(questions.split(), range(seeds), Path(folder), jobs, backend, tasks)
 
 
+def report(folder: str = "docs/evidence", noise: str = "docs/noisy_tv.csv") -> None:
+    """Write tables and pictures of what the runs of `evidence` came to.
+
+    Args:
+        folder: Where the CSV files are, and the report will be.
+        noise: CSV file of runs before a noisy television; left out if there is none.
+    """
+    from curiosity_rl.agents.evidence.report import write_report
+
+    print(write_report(Path(folder), Path(noise)))
+
+
 if __name__ == "__main__":
     try:
         auto_cli(
@@ -332,6 +345,7 @@ if __name__ == "__main__":
                 solving,
                 exploring,
                 evidence,
+                report,
             ]
         )
     except ValueError as error:

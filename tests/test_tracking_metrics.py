@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -135,7 +136,6 @@ def test_every_door_logs_the_same_tags() -> None:
         tags = set(logger.found)
         assert tags >= BONUS_TAGS, type(model)
         assert "intrinsic/states_counted" in tags
-        assert tags >= {"landmark/far-bank"} or model is not models[0]
         shares = [f"time/share_{p}" for p in ("world", "policy", "bonus", "update")]
         assert sum(logger.found[tag] for tag in shares) == pytest.approx(1)
         assert all(logger.found[tag] > 0 for tag in shares)
@@ -240,7 +240,7 @@ EXAMS = [
 @pytest.mark.parametrize("wrapped", ["plain", "normalized", "bonus", "both"])
 def test_success_is_told_or_a_paid_end(wrapped: str) -> None:
     """A bonus of 1 a step and a scale change nothing about it."""
-    lanes = [lambda e=e: Exam(*e[:3]) for e in EXAMS]
+    lanes: Any = [partial(Exam, *exam[:3]) for exam in EXAMS]
     venv: Any = VecMonitor(DummyVecEnv(lanes))
     if wrapped in ("bonus", "both"):
         venv = IntrinsicVecEnv(venv, make_reward("episodic-count", mode="exact"))

@@ -13,6 +13,7 @@ from curiosity_rl.protocols import Transitions
 from curiosity_rl.rewards.dynamics import ForwardModel, split
 from curiosity_rl.rewards.encoders import Encoder, Kind
 from curiosity_rl.rewards.networks import Training, TrainingOptions, in_chunks
+from curiosity_rl.rewards.statistics import mean
 
 
 class _Ensemble(ABC):
@@ -64,8 +65,8 @@ class _Ensemble(ABC):
         log = self.model.update(batch)
         inputs, _ = self.model.inputs(batch.latest(256))
         with th.no_grad():
-            spread = self.spread(self.model.predict(inputs)).mean()
-        return {**log, "spread": float(spread)}
+            spread = self.spread(self.model.predict(inputs))
+        return {**log, "spread": mean(spread)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the models."""

@@ -24,6 +24,7 @@ from curiosity_rl.rewards.networks import (
     unpack,
 )
 from curiosity_rl.rewards.observations import flatten_actions, is_discrete
+from curiosity_rl.rewards.statistics import mean
 from curiosity_rl.rewards.world_info import (
     Mask,
     belief_entropy,
@@ -289,7 +290,7 @@ class Dirichlet:
         self.led.add(led)
         return {
             "transitions_counted": float(self.led.size),
-            "surprise": float(-np.log(np.minimum(told, 1)).mean()),
+            "surprise": mean(-np.log(np.minimum(told, 1))),
         }
 
     def state_dict(self) -> dict[str, Any]:

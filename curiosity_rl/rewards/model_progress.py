@@ -25,6 +25,7 @@ from curiosity_rl.rewards.networks import (
     unpack,
 )
 from curiosity_rl.rewards.regions import Kind, Regions
+from curiosity_rl.rewards.statistics import mean
 
 LOGGED = 256
 """Rows of a batch over which progress is averaged for the log."""
@@ -270,7 +271,7 @@ class GammaProgress(ModelReward):
         some = slice(-LOGGED, None)
         gain = _errors(old, inputs[some], after[some])
         gain -= _errors(new, inputs[some], after[some])
-        return {**log, "progress": float(gain.mean())}
+        return {**log, "progress": mean(gain)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of both models and their encoder."""

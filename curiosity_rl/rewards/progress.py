@@ -11,7 +11,7 @@ import numpy as np
 
 from curiosity_rl.jit import kernel
 from curiosity_rl.protocols import Transitions
-from curiosity_rl.rewards.statistics import lane_rows
+from curiosity_rl.rewards.statistics import lane_rows, mean
 from curiosity_rl.rewards.world_info import (
     Mask,
     belief_entropy,
@@ -98,7 +98,7 @@ class BeliefProgress:
         potential = self._potential(read(last, "belief"), keep(last, self.mask))
         return {
             "belief_entropy": belief_entropy(batch),
-            "progress_potential": float(potential.mean()),
+            "progress_potential": mean(potential[0]),
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -256,8 +256,8 @@ class SkillProgress:
         ordered = np.take_along_axis(rings, slots, 1)
         gain = ordered[:, h:].mean(1) - ordered[:, :h].mean(1)
         return {
-            "progress_mean": float(gain.mean()) if len(gain) else 0.0,
-            "skills_followed": float(followed.sum(1).mean()),
+            "progress_mean": mean(gain),
+            "skills_followed": mean(followed.sum(1)),
         }
 
     def state_dict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from curiosity_rl.protocols import Transitions
+from curiosity_rl.rewards.statistics import mean
 
 Mask = Literal["none", "needed", "goal"]
 """Which skills count: all, the goals and their ancestors, or the goals alone."""
@@ -47,7 +48,7 @@ def belief_entropy(batch: Transitions) -> float:
     """
     belief = np.clip(read(batch, "belief")[-1].astype(np.float64), 1e-12, 1 - 1e-12)
     odds_on = belief * np.log(belief) + (1 - belief) * np.log1p(-belief)
-    return float(-odds_on.mean())
+    return mean(-odds_on)
 
 
 def keep(batch: Transitions, mask: Mask) -> np.ndarray | None:

@@ -56,7 +56,8 @@ class BonusMeter:
         """Describe what was gathered, and forget it; see `bonus_metrics`."""
         if not self._steps:
             return {}
-        metrics = bonus_metrics(*self._gathered(), coef, extrinsic)
+        bonus, reward = self._gathered()
+        metrics = bonus_metrics(bonus, reward, coef, extrinsic)
         self._steps.clear()
         return metrics
 

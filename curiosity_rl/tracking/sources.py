@@ -20,6 +20,7 @@ from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.paying import Payer
 from curiosity_rl.adapters.replay import RelabelledReplay
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
+from curiosity_rl.adapters.visited import cells_of
 
 
 class Sources:
@@ -48,13 +49,14 @@ class Sources:
             self.door = buffer
         self._adapter = inner if isinstance(inner, VectorEnvAdapter) else None
         found: Any = None if self._adapter is None else self._adapter.venv.unwrapped
-        shape = getattr(found, "coverage_shape", None)
-        counted = shape is not None and int(np.prod(shape)) <= most_cells
-        self.world = found if counted else None
-        self.landmarks = found if getattr(found, "landmarks", ()) else None
+        world: Any = None if self._adapter is None else cells_of(self._adapter.venv)
+        counted = world is not None and np.prod(world.coverage_shape) <= most_cells
+        self.world: Any = world if counted else None
+        named = getattr(found, "landmarks", ())
+        self.landmarks: Any = found if named else None
         self._tutor = getattr(found, "layout", None) is not None
 
-    def _unwrap(self, venv: VecEnv) -> VecEnv:
+    def _unwrap(self, venv: Any) -> VecEnv:
         """Look through the wrappers, from the outermost one."""
         while isinstance(venv, VecEnvWrapper):
             if isinstance(venv, IntrinsicVecEnv):
