@@ -63,12 +63,11 @@ def learn(
         Stopped: If the run was asked to stop; it is saved then.
     """
     start = time.monotonic() - (0.0 if before is None else float(before["seconds"]))
-    request = StopRequest()
+    request, gallery = StopRequest(), GalleryCallback()
     tracking = TrackingCallback(
         {name: getattr(config, name) for name in SHOWN},
         ["eval/"] if config.eval_freq else (),
     )
-    gallery = GalleryCallback()
     options, every = _log_interval(model)
     logger = RunLogger(folder.path, None if before is None else before["log"], every)
     model.set_logger(logger)

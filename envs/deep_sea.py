@@ -146,8 +146,8 @@ class DeepSea(World):
         ValueError: If a setting is not allowed.
     """
 
-    landmarks = ("treasure",)
     coverage_axes = ("depth", "column")
+    landmarks = ("treasure",)
 
     def __init__(
         self,

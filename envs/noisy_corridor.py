@@ -157,9 +157,9 @@ class NoisyCorridor(World):
         ValueError: If a setting is not allowed.
     """
 
-    landmarks = REGIONS[1:]
     coverage_axes = ("place",)
     region_names = REGIONS
+    landmarks = REGIONS[1:]
 
     def __init__(
         self,

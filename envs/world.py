@@ -21,23 +21,22 @@ class World(Protocol):
         action_space: Space of one action.
         reward_range: Smallest and largest reward of a step.
         coverage_shape: Shape of the table of cells that exploration can visit.
+        coverage_axes: What its axes are called in pictures; empty: rows and columns. Of
+            three axes the first is a tuple, the names of its tables.
+        region_names: What the numbers are called that `step_info` reports as `region`;
+            empty where it reports none.
         landmarks: Names of what exploration finds on its way, in order, such as a key,
             a door and a goal; letters, digits, `-` and `_`. By default none. Nothing
             that learns sees them: they are for curves.
-        coverage_axes: What its axes are called in pictures; empty: rows and columns. Of
-            three axes the first is a tuple, the names of its tables. An axis whose name
-            ends in `upwards` is drawn from the bottom.
-        region_names: What the numbers are called that `step_info` reports as `region`;
-            empty where it reports none.
     """
 
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
     reward_range: tuple[float, float]
     coverage_shape: tuple[int, ...]
-    landmarks: tuple[str, ...] = ()
     coverage_axes: tuple[Any, ...] = ()
     region_names: tuple[str, ...] = ()
+    landmarks: tuple[str, ...] = ()
 
     def allocate(self, lanes: int) -> Any:
         """Return an empty state of so many lanes."""

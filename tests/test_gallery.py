@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 import torch as th
 from PIL import Image
-from stable_baselines3 import PPO
+from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, configure
 from stable_baselines3.common.vec_env import VecMonitor
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
+from curiosity_rl.adapters.replay import relabelled
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.ppo import IntrinsicPPO
 from curiosity_rl.agents.worlds import make_lanes
@@ -90,7 +92,7 @@ class Album(Logger):
 
 
 @pytest.mark.parametrize(
-    ("rollouts", "drawn"), [(3, [1, 2, 3]), (40, [1, *range(4, 37, 4), 40])]
+    ("rollouts", "drawn"), [(3, [1, 2, 3]), (40, [1, 8, 16, 24, 32, 40])]
 )
 def test_pictures_are_drawn_now_and_then_and_at_the_end(
     rollouts: int, drawn: list[int]
@@ -240,7 +242,7 @@ def test_lessons_are_taken_down_as_they_were_given() -> None:
     every = np.arange(3)
     open_: list[dict[str, Any]] = [{"did": [], "knew": []} for _ in every]
     done: list[dict[str, Any]] = []
-    for _ in range(30):
+    for _ in range(STUDENTS * 4):
         truth = world.report(every)["truth"]
         for lane in every:
             open_[lane]["knew"].append(truth["mastery"][lane])
@@ -257,8 +259,11 @@ def test_lessons_are_taken_down_as_they_were_given() -> None:
         notebook.note(actions, venv.step_info["truth"]["mastery"], dones, infos)
     lessons = notebook.lessons()
     assert lessons is not None
-    assert len(lessons.activity) == len(done) >= 6
-    for row, given in enumerate(done):
+    assert len(lessons.activity) == STUDENTS
+    assert len(done) > STUDENTS + 1  # the oldest have given way
+    late = len(done) // STUDENTS * STUDENTS
+    rows = [*done[late:], *done[len(done) - STUDENTS : late]]
+    for row, given in enumerate(rows):
         np.testing.assert_array_equal(lessons.activity[row], given["did"])
         known = [*given["knew"], given["exam"]]
         np.testing.assert_array_equal(lessons.known[row], known)
@@ -273,7 +278,7 @@ def test_lessons_are_taken_down_as_they_were_given() -> None:
         np.testing.assert_array_equal(getattr(again, name), getattr(lessons, name))
 
 
-def test_long_lessons_are_taken_down_in_strides_and_the_oldest_give_way() -> None:
+def test_long_lessons_are_taken_down_in_strides() -> None:
     lanes = make_lanes("tutor-chain-v0", {"budget": 600}, 1)
     venv = VectorEnvAdapter(lanes, [0])
     venv.reset()
@@ -293,12 +298,6 @@ def test_long_lessons_are_taken_down_in_strides_and_the_oldest_give_way() -> Non
     np.testing.assert_array_equal(
         lessons.known[0, -1], infos[0]["truth"]["mastery"].astype(bool)
     )
-    for _ in range(STUDENTS):
-        notebook._file(0, np.zeros(10, bool))
-    kept = notebook.lessons()
-    assert kept is not None
-    assert len(kept.known) == STUDENTS
-    assert not kept.known[:, -1].any()
 
 
 def test_other_worlds_have_no_pictures_and_train() -> None:
@@ -306,3 +305,34 @@ def test_other_worlds_have_no_pictures_and_train() -> None:
     gallery = GalleryCallback()
     model.learn(64, callback=gallery)
     assert gallery.cells is gallery.notebook is None
+
+
+def test_a_replay_buffer_pays_late_and_still_for_the_right_cells() -> None:
+    """Every 5 steps, of which a checkpoint may come between."""
+    venv = lanes_of("deep-sea-v0", size=5)
+    reward = make_reward("count", scale=False)
+    buffer = {"intrinsic": reward, "update_every": 5}
+    model = DQN(
+        "MlpPolicy",
+        venv,
+        replay_buffer_class=relabelled(ReplayBuffer),
+        replay_buffer_kwargs=buffer,
+        learning_starts=1000,
+        train_freq=3,
+        policy_kwargs={"net_arch": [8]},
+        seed=0,
+        device="cpu",
+    )
+    spy, gallery = Spy(venv.venv.unwrapped), GalleryCallback(drawings=1)
+    payer = model.replay_buffer.payer  # type: ignore[union-attr]
+    plain, paid = payer.reward.compute, []
+    payer.reward.compute = lambda batch: (paid.append(plain(batch)), paid[-1])[1]
+    model.learn(4 * 30, callback=[spy, gallery])
+    spy.bonus = [np.array(bonus) for bonus in paid]
+    sums, counts = spy.paid(25, slice(0, 30))
+    cells = gallery.cells
+    assert cells is not None
+    # Drawn, and faded, after the first 3 steps, none of which was paid, and at the end.
+    np.testing.assert_allclose(cells.counts["bonus"], FADE * counts)
+    np.testing.assert_allclose(cells.sums["bonus"], FADE * sums, rtol=1e-6)
+    assert len(np.unique(sums)) > 3

@@ -81,13 +81,6 @@ def test_one_row_of_cells_is_drawn_as_bars() -> None:
     assert tall[1] / tall[99] == pytest.approx(np.log(2) / np.log(100), abs=0.02)
 
 
-def test_an_axis_that_runs_upwards_is_drawn_from_the_bottom() -> None:
-    visits = np.array([[5, 5], [0, 0], [0, 0]])
-    cells = inside(visit_map(visits, Axes(("y upwards", "x"))), 3, 2)
-    assert (cells[2] == rounded(1.0)).all()
-    assert (cells[:2] == PAPER).all()
-
-
 def test_axes_have_the_names_that_fit() -> None:
     arm = Axes((("hand", "toy"), "y", "x"))
     assert arm.named(3) == (("hand", "toy"), "y", "x")

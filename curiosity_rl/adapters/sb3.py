@@ -39,9 +39,9 @@ class VectorEnvAdapter(VecEnv):
             `(N, ...)`; at an end the info of the finished episode, not of the next.
             Holds numeric entries that every lane has, and never `"truth"`.
         reset_info: Vector info of the last full reset, as Gymnasium returns it.
-        seconds: Time spent in steps of the vector environment so far.
         step_info: Vector info of the last step, as Gymnasium returns it, `"truth"` and
             all: for pictures and evaluation, never for what learns.
+        seconds: Time spent in steps of the vector environment so far.
     """
 
     def __init__(
@@ -86,8 +86,8 @@ class VectorEnvAdapter(VecEnv):
         self.spec = venv.spec
         self.transition_info: dict[str, np.ndarray] = {}
         self.reset_info: dict[str, Any] = {}
-        self.seconds = 0.0
         self.step_info: dict[str, Any] = {}
+        self.seconds = 0.0
         self._resets_itself = mode == AutoresetMode.SAME_STEP
         self._stagger, self._stagger_rng = stagger, np.random.default_rng(stagger_seed)
         self._age = np.zeros(venv.num_envs, np.int64)

@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import Image
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from curiosity_rl.tracking.bonus import BonusMeter
 from curiosity_rl.tracking.coverage import Coverage, Landmarks
 from curiosity_rl.tracking.layout import write_page
-from curiosity_rl.tracking.pictures import visit_map
 from curiosity_rl.tracking.sources import Sources
 from curiosity_rl.tracking.timing import Stopwatch, TimeSplit
 
@@ -26,8 +24,6 @@ EPISODES = 500
 """Training episodes over which success is averaged."""
 MOST_CELLS = 10_000_000
 """Largest coverage table that is counted."""
-MAPS = 20
-"""Maps of visits that are drawn in a run."""
 LEAST_STEPS, LEAST_REPLAY_STEPS = 10, 256
 """Steps of all lanes between two reports, at least: where rollouts are short, as those
 of A2C and replay algorithms are, a report at the end of each would cost too much."""
@@ -40,8 +36,8 @@ class TrackingCallback(BaseCallback):
     for replay algorithms). docs/tensorboard.md tells what every tag means:
 
     * `coverage/...` where the world says what "visited" means: `cells`, `share`,
-      `entropy`, `cells_this_period`, and `visits`, a map (`MAPS` times in a run and at
-      its end); `landmark/NAME` where it names landmarks: the frame of the first visit;
+      `entropy`, `cells_this_period`; `landmark/NAME` where it names landmarks: the
+      frame of the first visit;
     * `rollout/intrinsic_reward_...` (see `bonus.bonus_metrics`) and `intrinsic/...`,
       what the bonus itself tells, at every door;
     * `tutor/pass_rate`, `tutor/goals_known`, `tutor/skills_known`: at the exam, over
@@ -77,7 +73,6 @@ class TrackingCallback(BaseCallback):
         self._described = False
         self._waiting = 0
         self._steps, self._clock = 0, 0.0
-        self._next_map, self._last_map = 0, -1
 
     @property
     def visits(self) -> np.ndarray | None:
@@ -93,7 +88,6 @@ class TrackingCallback(BaseCallback):
         self._sources = Sources(self.model, MOST_CELLS)
         if self.world is not None and self._coverage is None:
             self._coverage = Coverage(int(np.prod(self.world.coverage_shape)))
-            self._next_map = self.num_timesteps
         replay = isinstance(self.model, OffPolicyAlgorithm)
         self._least = LEAST_REPLAY_STEPS if replay else LEAST_STEPS
         sources = self._sources
@@ -158,9 +152,6 @@ class TrackingCallback(BaseCallback):
         if self._coverage is not None:
             for key, value in self._coverage.report().items():
                 record(f"coverage/{key}", value)
-            if self.num_timesteps >= self._next_map:
-                self._next_map += max(self.locals["total_timesteps"] // MAPS, 1)
-                self._draw()
         for name, frame in self._landmarks.frames.items():
             record(f"landmark/{name}", frame)
         door = self._sources.door
@@ -186,17 +177,6 @@ class TrackingCallback(BaseCallback):
     def _on_training_end(self) -> None:
         if self._waiting:
             self._report()
-        visited = self.visits is not None and self.visits.any()
-        if visited and self._last_map < self.num_timesteps:
-            self._draw()
-
-    def _draw(self) -> None:
-        """Log the map of visits; formats other than TensorBoard have no pictures."""
-        assert self.visits is not None
-        self._last_map = self.num_timesteps
-        picture = visit_map(self.visits.reshape(self.world.coverage_shape))
-        others = ("stdout", "log", "json", "csv")
-        self.logger.record("coverage/visits", Image(picture, "HWC"), exclude=others)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what was counted so far, for a run that goes on from here."""
@@ -206,7 +186,6 @@ class TrackingCallback(BaseCallback):
             "landmarks": dict(self._landmarks.frames),
             "exams": [list(exam) for exam in self._exams],
             "bonus": self._bonus.state_dict(),
-            "maps": [self._next_map, self._last_map],
             "waiting": self._waiting,
             "described": self._described,
         }
@@ -221,7 +200,6 @@ class TrackingCallback(BaseCallback):
         self._exams.clear()
         self._exams.extend((bool(p), float(g), int(k)) for p, g, k in state["exams"])
         self._bonus.load_state_dict(state["bonus"])
-        self._next_map, self._last_map = state["maps"]
         self._waiting = int(state["waiting"])
         self._described = bool(state["described"])
 

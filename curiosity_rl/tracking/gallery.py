@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Image
 from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
+from curiosity_rl.adapters.replay import RelabelledReplay
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.canvas import PLUM
 from curiosity_rl.tracking.cells import MOST_CELLS, Cells, Regions
@@ -22,8 +24,8 @@ from curiosity_rl.tracking.lesson_pictures import (
 from curiosity_rl.tracking.lessons import Notebook
 from curiosity_rl.tracking.pictures import Axes, mean_map, region_history, visit_map
 
-DRAWINGS = 10
-"""Times to draw in a run, besides its end; TensorBoard shows as many of a tag."""
+DRAWINGS = 5
+"""Times to draw in a run, besides its end; TensorBoard shows up to ten of a tag."""
 SLICES = 60
 """Slices of time of the history of regions."""
 OTHERS = ("stdout", "log", "json", "csv")
@@ -36,15 +38,15 @@ class GalleryCallback(BaseCallback):
     Tags, each drawn where there is something to draw:
 
     * `coverage/visits`: how often steps led to each cell of the world's coverage;
-    * `coverage/bonus`: mean bonus paid for these steps, where the bonus of a transition
-      is known when it is made (`IntrinsicPPO`, `IntrinsicA2C`,
-      `IntrinsicRecurrentPPO`, `IntrinsicVecEnv`);
+    * `coverage/bonus`: mean bonus paid for these steps, at every door; with a replay
+      buffer the one that was paid before the reward learnt from the step;
     * `coverage/progress`: with `region-progress`, the learning progress of the regions
-      that the steps fell into, averaged by cell, before any scaling;
+      that the steps fell into, averaged by cell, before any scaling; not with a replay
+      buffer;
     * `coverage/regions`: of worlds that report a `region`, share of the steps and mean
       bonus of each, over the run;
     * `tutor/curriculum`, `tutor/mastery`, `tutor/students`: see `lesson_pictures`; of
-      the latest whole training episodes of the first lanes; every second time. No
+      the latest whole training episodes of the first lanes; every third time. No
       student is taught for the pictures, so they cost no play and no random number.
 
     Means of bonus and progress fade: at every drawing what was paid before counts half.
@@ -62,14 +64,16 @@ class GalleryCallback(BaseCallback):
         self.notebook: Notebook | None = None
         self._adapter: Any = None
         self._world: Any = None
-        self._door: IntrinsicVecEnv | None = None
+        self._door: IntrinsicVecEnv | RelabelledReplay | None = None
         self._loaded: dict[str, Any] | None = None
         self._unpaid: list[tuple[np.ndarray, int, np.ndarray]] = []
+        self._paid: Any = None
         self._next, self._last, self._drawn = 0, -1, 0
 
     def _on_training_start(self) -> None:
-        self._adapter, self._door = _find(self.training_env)
+        self._adapter, self._door = _find(self.model)
         world = None if self._adapter is None else self._adapter.venv.unwrapped
+        self._paid = self._latest()
         self._unpaid.clear()
         if self._world is not world:
             self._world = world
@@ -117,10 +121,11 @@ class GalleryCallback(BaseCallback):
                 self.locals["dones"],
                 self.locals["infos"],
             )
+        if isinstance(self._door, RelabelledReplay):
+            self._collect()  # it has paid for the step before, not for this one
         self._unpaid.append((cells, slot, regions))
-        if self._door is not None:
-            bonus = [info["intrinsic_reward"] for info in self.locals["infos"]]
-            self._pay(np.array([bonus]), self._door.reward)
+        if isinstance(self._door, IntrinsicVecEnv):
+            self._collect()
         return True
 
     def _reached(self) -> np.ndarray:
@@ -130,15 +135,26 @@ class GalleryCallback(BaseCallback):
         # A lane that has just ended already shows the start of its next episode.
         return np.where(self.locals["dones"], -1, self._world.coverage())
 
-    def _pay(self, bonus: np.ndarray, reward: Any) -> None:
-        """Book the bonus `(T, N)` of the steps that were not paid yet."""
-        steps, self._unpaid = self._unpaid, []
-        if len(steps) != len(bonus):  # a rollout was broken off
+    def _latest(self) -> np.ndarray | None:
+        """Return the bonus `(T, N)` that was paid last, None if there was none."""
+        if self._door is None:
+            return getattr(self.model, "rollout_bonus", None)
+        paid = self._door.payer.paid
+        return None if paid is None else paid[0]
+
+    def _collect(self) -> None:
+        """Book the bonus of the latest steps, if it has been paid."""
+        bonus = self._latest()
+        if bonus is None or bonus is self._paid:
+            return
+        self._paid = bonus
+        steps, self._unpaid = self._unpaid[-len(bonus) :], []
+        if len(steps) < len(bonus):  # some were made before this callback looked on
             return
         cells = np.stack([step[0] for step in steps])
         if self.cells is not None:
             self.cells.pay("bonus", cells, bonus)
-            for part in _parts(reward):
+            for part in _parts(self._reward()):
                 progress = getattr(part, "paid_progress", None)
                 if progress is not None and progress.size == bonus.size:
                     self.cells.pay("progress", cells, progress.reshape(bonus.shape))
@@ -146,13 +162,19 @@ class GalleryCallback(BaseCallback):
             slots = np.array([step[1] for step in steps])
             self.regions.pay(slots, np.stack([step[2] for step in steps]), bonus)
 
+    def _reward(self) -> Any:
+        """Return the reward that tells of the steps it was paid for last."""
+        if isinstance(self._door, RelabelledReplay):  # it tells of what was sampled
+            return None
+        door = self._door
+        return getattr(self.model, "intrinsic", None) if door is None else door.reward
+
     def _on_rollout_end(self) -> None:
         if self._world is None:
             return
-        bonus = getattr(self.model, "rollout_bonus", None)
-        if bonus is not None and self._door is None:
-            self._pay(bonus, getattr(self.model, "intrinsic", None))
-        self._unpaid.clear()
+        self._collect()
+        if not isinstance(self._door, RelabelledReplay):
+            self._unpaid.clear()
         total = self.locals["total_timesteps"]
         if self.num_timesteps >= min(self._next, total):
             self._next += max(total // self.drawings, 1)
@@ -166,7 +188,7 @@ class GalleryCallback(BaseCallback):
         """Log all pictures."""
         self._last = self.num_timesteps
         final = self.num_timesteps >= self.locals["total_timesteps"]
-        for tag, picture in self.pictures(lessons=final or self._drawn % 2 == 1):
+        for tag, picture in self.pictures(lessons=final or self._drawn % 3 == 2):
             self.logger.record(tag, Image(picture, "HWC"), exclude=OTHERS)
         self._drawn += 1
         if self.cells is not None:
@@ -209,13 +231,16 @@ class GalleryCallback(BaseCallback):
             return sums.reshape(shape), counts.reshape(shape)
 
         if "bonus" in self.cells.sums:
-            note = f"{where}Mean bonus of the steps that led to each cell, of late."
+            note = (
+                f"{where}Mean bonus of the steps that led to each cell; recent steps "
+                "count most."
+            )
             picture = mean_map("Bonus", note, *means("bonus"), axes)
             yield "coverage/bonus", picture
         if "progress" in self.cells.sums:
             note = (
                 f"{where}Fall of the model's error in the regions that the steps to a "
-                "cell fell into, of late."
+                "cell fell into; recent steps count most."
             )
             picture = mean_map(
                 "Learning progress", note, *means("progress"), axes, PLUM
@@ -233,7 +258,9 @@ class GalleryCallback(BaseCallback):
             name: None if part is None else part.state_dict()
             for name, part in parts.items()
         }
-        return {**kept, "times": [self._next, self._last, self._drawn]}
+        unpaid = [np.stack(part) for part in zip(*self._unpaid, strict=True)]
+        times = [self._next, self._last, self._drawn]
+        return {**kept, "unpaid": unpaid, "times": times}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned, when training starts."""
@@ -248,16 +275,27 @@ class GalleryCallback(BaseCallback):
         for name, part in parts.items():
             if part is not None and state[name] is not None:
                 part.load_state_dict(state[name])
+        cells, slots, regions = state["unpaid"] or ((), (), ())
+        self._unpaid = [
+            (np.array(cell), int(slot), np.array(region))
+            for cell, slot, region in zip(cells, slots, regions, strict=True)
+        ]
         self._next, self._last, self._drawn = state["times"]
 
 
-def _find(venv: Any) -> tuple[VectorEnvAdapter | None, IntrinsicVecEnv | None]:
-    """Look through wrappers for the adapter and the wrapper that pays a bonus."""
-    door = None
+def _find(
+    model: BaseAlgorithm,
+) -> tuple[VectorEnvAdapter | None, IntrinsicVecEnv | RelabelledReplay | None]:
+    """Look for the adapter, and for what adds a bonus from outside the algorithm."""
+    door: IntrinsicVecEnv | RelabelledReplay | None = None
+    venv: Any = model.env
     while isinstance(venv, VecEnvWrapper):
         if isinstance(venv, IntrinsicVecEnv):
             door = venv
         venv = venv.venv
+    buffer = getattr(model, "replay_buffer", None)
+    if isinstance(buffer, RelabelledReplay):
+        door = buffer
     return venv if isinstance(venv, VectorEnvAdapter) else None, door
 
 

@@ -17,7 +17,7 @@ UNKNOWN, BEFORE, LEARNT = 0.02, 0.42, 0.9
 """Shades of a skill that is not known at the exam, was known before, was learnt."""
 STUDENTS = {"weak": 0.1, "middling": 0.5, "strong": 0.9}
 """Quantiles of the students who are drawn one by one."""
-GRAPH = (244, 280)
+GRAPH = (240, 264)
 """Width and height of the graph of one student."""
 
 

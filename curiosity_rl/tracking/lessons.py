@@ -12,18 +12,22 @@ import numpy as np
 
 from curiosity_rl.tracking.lesson_pictures import Lessons
 
-STUDENTS = 32
+LANES, STUDENTS = 16, 32
 """Lanes that are watched, and lessons that are kept: the latest."""
 POINTS = 256
-"""Exercises of a lesson that are taken down, at most; evenly spaced."""
-_SETS = ("goal", "distractor")
-_PACKED = (*_SETS, "known")
+"""Exercises of a lesson that are kept, at most; evenly spaced."""
+LONGEST = 10_000
+"""Exercises of the longest lessons that are watched."""
+_FIXED = ("parents", "learn", "goal", "distractor")
+_SETS = ("goal", "distractor", "known", "start", "after")
+"""Of booleans: kept as bits."""
 
 
 class Notebook:
-    """The latest whole lessons of the first lanes, and those in progress.
+    """The latest whole lessons of the first lanes, and what was done in the others.
 
-    Lessons that are cut short (`TimeLimit.truncated`) are left out.
+    Lessons that are cut short (`TimeLimit.truncated`) are left out. A step costs two
+    rows of a ring; a lesson is put together when it ends.
 
     Args:
         world: Lanes of a tutor world: `report(lanes)` tells of the episodes in
@@ -34,51 +38,46 @@ class Notebook:
 
     def __init__(self, world: Any, budget: int, lanes: int) -> None:
         self._world, self.budget = world, budget
-        self.watched = np.arange(min(lanes, STUDENTS))
+        self.watched = np.arange(min(lanes, LANES))
         self._stride = -(-budget // POINTS)
-        points = -(-budget // self._stride)
+        points, n = -(-budget // self._stride), len(self.watched)
         truth = world.report(self.watched[:1])["truth"]
         activities, parents = truth["parents"].shape[1:]
-        shapes: dict[str, tuple[tuple[int, ...], Any]] = {
+        fixed: dict[str, tuple[tuple[int, ...], Any]] = {
+            "parents": ((activities, parents), np.int16),
+            "learn": ((activities,), np.float32),
+            "goal": ((activities,), np.bool_),
+            "distractor": ((activities,), np.bool_),
+        }
+        kept: dict[str, tuple[tuple[int, ...], Any]] = {
+            **fixed,
             "activity": ((points,), np.int16),
             "known": ((points + 1, activities), np.bool_),
             "attempts": ((activities,), np.int32),
-            "parents": ((activities, parents), np.int16),
-            "goal": ((activities,), np.bool_),
-            "distractor": ((activities,), np.bool_),
-            "learn": ((activities,), np.float32),
         }
-
-        def rows(number: int) -> dict[str, np.ndarray]:
-            return {
-                name: np.zeros((number, *shape), kind)
-                for name, (shape, kind) in shapes.items()
-            }
-
-        self._open, self._whole = rows(len(self.watched)), rows(STUDENTS)
-        self._given = np.full(len(self.watched), -1, np.int64)  # -1: not from its start
-        self._now = np.zeros((len(self.watched), activities), bool)
-        self.filed = 0
+        self._whole = {k: np.zeros((STUDENTS, *s), t) for k, (s, t) in kept.items()}
+        self._open = {k: np.zeros((n, *s), t) for k, (s, t) in fixed.items()}
+        self._open["start"] = np.zeros((n, activities), bool)
+        self._open["did"] = np.zeros((n, budget), np.int16)
+        self._open["after"] = np.zeros((n, budget, activities), bool)
+        self._begun = np.full(n, -1, np.int64)  # the step; -1: not from its start
+        self._step = self.filed = 0
 
     @staticmethod
     def fits(world: Any) -> bool:
         """Whether these lanes are of a tutor world that can be watched."""
-        if getattr(getattr(world, "layout", None), "budget", None) is None:
+        budget = getattr(getattr(world, "layout", None), "budget", None)
+        if budget is None or budget > LONGEST or not hasattr(world, "report"):
             return False
-        if not hasattr(world, "report"):
-            return False
-        truth = world.report(np.arange(1)).get("truth", {})
-        return {"mastery", "parents", "learn", *_SETS} <= set(truth)
+        return {"mastery", *_FIXED} <= set(world.report(np.arange(1)).get("truth", {}))
 
     def begin(self, lanes: np.ndarray) -> None:
         """Open a page for the new students of these lanes."""
-        truth, pages = self._world.report(lanes)["truth"], self._open
-        for name in ("parents", "learn", *_SETS):
-            pages[name][lanes] = truth[name]
-        self._now[lanes] = truth["mastery"]
-        pages["activity"][lanes] = -1
-        pages["attempts"][lanes] = 0
-        self._given[lanes] = 0
+        truth = self._world.report(lanes)["truth"]
+        for name in _FIXED:
+            self._open[name][lanes] = truth[name]
+        self._open["start"][lanes] = truth["mastery"]
+        self._begun[lanes] = self._step
 
     def note(
         self,
@@ -95,32 +94,35 @@ class Notebook:
             dones: Lanes whose episode ended with it, `(N,)` bool.
             infos: Info of the step; for lanes that ended, of the episode that did.
         """
-        pages = self._open
-        rows = np.flatnonzero(self._given >= 0)
-        given = self._given[rows]
-        activity = np.asarray(actions)[rows] % self._now.shape[1]
-        kept = given % self._stride == 0
-        some, point = rows[kept], given[kept] // self._stride
-        pages["activity"][some, point] = activity[kept]
-        pages["known"][some, point] = self._now[some]
-        pages["attempts"][rows, activity] += 1
-        self._given[rows] += 1
-        self._now[:] = known[: len(self._now)]
-        ended = np.flatnonzero(dones[: len(self.watched)])
-        for lane in ended.tolist():
-            if self._given[lane] > 0 and not infos[lane].get("TimeLimit.truncated"):
-                self._file(lane, np.asarray(infos[lane]["truth"]["mastery"], bool))
-        if len(ended):
+        at, n = self._step % self.budget, len(self.watched)
+        self._open["did"][:, at] = actions[:n]
+        self._open["after"][:, at] = known[:n]
+        self._step += 1
+        if dones[:n].any():
+            ended = np.flatnonzero(dones[:n])
+            for lane in ended.tolist():
+                cut = infos[lane].get("TimeLimit.truncated")
+                if self._begun[lane] >= 0 and not cut:
+                    exam = np.asarray(infos[lane]["truth"]["mastery"], bool)
+                    self._file(lane, exam)
             self.begin(ended)
 
     def _file(self, lane: int, exam: np.ndarray) -> None:
-        """Keep the lesson of a lane; the oldest gives way."""
-        at = self.filed % STUDENTS
-        for name, pages in self._whole.items():
-            pages[at] = self._open[name][lane]
-        points = -(-int(self._given[lane]) // self._stride)
-        self._whole["known"][at, points:] = exam
+        """Keep the lesson of a lane that has just ended; the oldest gives way."""
+        row = self.filed % STUDENTS
         self.filed += 1
+        whole, pages = self._whole, {k: page[lane] for k, page in self._open.items()}
+        steps = np.arange(self._begun[lane], self._step) % self.budget
+        did = pages["did"][steps] % len(exam)
+        some = np.arange(0, len(steps), self._stride)
+        for name in _FIXED:
+            whole[name][row] = pages[name]
+        whole["attempts"][row] = np.bincount(did, minlength=len(exam))
+        whole["activity"][row] = -1
+        whole["activity"][row, : len(some)] = did[some]
+        whole["known"][row] = exam
+        whole["known"][row, 0] = pages["start"]
+        whole["known"][row, 1 : len(some)] = pages["after"][steps[some[1:] - 1]]
 
     def lessons(self) -> Lessons | None:
         """Return the latest whole lessons; None before there is one."""
@@ -134,9 +136,8 @@ class Notebook:
         return {
             "open": _packed(self._open),
             "whole": _packed(self._whole),
-            "given": self._given.copy(),
-            "now": self._now.copy(),
-            "filed": self.filed,
+            "begun": self._begun.copy(),
+            "counts": [self._step, self.filed],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -144,16 +145,16 @@ class Notebook:
         for pages, kept in ((self._open, "open"), (self._whole, "whole")):
             for name, array in pages.items():
                 value = np.asarray(state[kept][name])
-                if name in _PACKED:
+                if name in _SETS:
                     value = np.unpackbits(value, axis=-1, count=array.shape[-1])
                 array[...] = value
-        self._given[:], self._now[:] = state["given"], state["now"]
-        self.filed = int(state["filed"])
+        self._begun[:] = state["begun"]
+        self._step, self.filed = state["counts"]
 
 
 def _packed(pages: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Copy arrays, sets of skills as bits."""
     return {
-        name: np.packbits(array, axis=-1) if name in _PACKED else array.copy()
+        name: np.packbits(array, axis=-1) if name in _SETS else array.copy()
         for name, array in pages.items()
     }

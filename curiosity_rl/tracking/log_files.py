@@ -25,10 +25,11 @@ from stable_baselines3.common.logger import (
     Image,
     KVWriter,
     Logger,
-    TensorBoardOutputFormat,
     Video,
     filter_excluded_keys,
 )
+
+from curiosity_rl.tracking.events import Events
 
 _BLANK: dict[str, Any] = {
     "events": {},
@@ -150,7 +151,7 @@ class RunLogger(Logger):
         self._table = ProgressFile(
             folder / "progress.csv", before["keys"], before["rows"]
         )
-        formats = [self._table, TensorBoardOutputFormat(str(folder))]
+        formats = [self._table, Events(str(folder))]
         super().__init__(str(folder), formats)
         for key, value, excluded in before["pending"]:
             self.name_to_value[key] = _from_plain(value)

@@ -11,13 +11,11 @@ import numpy as np
 from curiosity_rl.canvas import FIRE, INK, PAPER, SEA, ramp
 from curiosity_rl.tracking.sheet import MARGIN, SMALL, SOFT, Sheet, length
 
-WIDEST, TALLEST = 448, 360
+WIDEST, TALLEST = 448, 320
 """Pixels of a map, at most, unless one cell a pixel needs more."""
 BARS = 150
 """Height of the bars of a world whose cells stand in one row."""
 LEFT, GAP, PART, AXIS, LEGEND, LEAST = 46, 14, 20, 44, 34, 440
-UPWARDS = " upwards"
-"""End of the name of an axis whose first cell is drawn at the bottom."""
 CAPPED = 0.98
 """Share of the cells that the scale of means spans; a few may stand out more."""
 
@@ -153,8 +151,6 @@ def draw_cells(title: str, note: str, shades: Shades, axes: Axes) -> np.ndarray:
     if share.ndim == 1:
         return _bars(title, note, shades, columns)
     tables = share.reshape(-1, *share.shape[-2:])
-    if rows.endswith(UPWARDS):
-        tables = tables[:, ::-1]
     count, height, width = tables.shape
     room = WIDEST - GAP * (count - 1)
     cell = max(1, min(room // (count * width), TALLEST // height))
@@ -172,12 +168,10 @@ def draw_cells(title: str, note: str, shades: Shades, axes: Axes) -> np.ndarray:
         if parts:
             sheet.write(x + wide / 2, top - PART / 2 - 1, parts[number])
         _across(sheet, x, top + tall, wide, width, columns)
-    first, last = 0, height - 1
-    if rows.endswith(UPWARDS):
-        first, last = last, first
     edge = min(cell, 14) / 2
-    sheet.write(left - 7, top + edge, str(first), SMALL, SOFT, at="rm")
-    sheet.write(left - 7, top + tall - edge, str(last), SMALL, SOFT, at="rm")
+    sheet.write(left - 7, top + edge, "0", SMALL, SOFT, at="rm")
+    last = str(height - 1)
+    sheet.write(left - 7, top + tall - edge, last, SMALL, SOFT, at="rm")
     sheet.write_up(left - 22, top + tall / 2, rows)
     _legend(sheet, top + tall + AXIS, shades)
     return sheet.image()

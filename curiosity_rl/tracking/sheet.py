@@ -81,7 +81,7 @@ class Sheet:
         """Write a line from the bottom to the top, its middle at `(x, y)`."""
         turned = _letters(text, size).transpose(Image.Transpose.ROTATE_90)
         corner = round(x - turned.width / 2), round(y - turned.height / 2)
-        self._image.paste(SOFT, corner, turned)
+        self._image.paste(INK, corner, turned)
 
     def box(self, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:
         """Fill the pixels from `x0` up to, without, `x1`, and so on."""

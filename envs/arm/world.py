@@ -114,8 +114,8 @@ class Arm(World):
 
     reward_range = (0.0, 1.0)
     coverage_shape = (3, CELLS, CELLS)
+    coverage_axes = (("empty hand", "tip of the stick", "toy"), "y, from the top", "x")
     landmarks = ("stick-moved", "toy-moved", "goal")
-    coverage_axes = (("empty hand", "tip of the stick", "toy"), "y upwards", "x")
 
     def __init__(
         self,

@@ -1,0 +1,59 @@
+"""TensorBoard's file of events, with pictures that are packed quickly."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from stable_baselines3.common.logger import Image, TensorBoardOutputFormat
+from tensorboard.compat.proto.summary_pb2 import Summary
+
+QUICK = 1
+"""Level of compression of pictures: a third of the time, a fifth more bytes."""
+
+
+class Events(TensorBoardOutputFormat):
+    """Writes as SB3's format does, but packs uint8 pictures itself.
+
+    torch turns a picture into numbers and back, and compresses it as well as it can,
+    which takes longer than to draw it.
+    """
+
+    def write(
+        self,
+        key_values: dict[str, Any],
+        key_excluded: dict[str, tuple[str, ...]],
+        step: int = 0,
+    ) -> None:
+        """Write one dump."""
+        rest = dict(key_values)
+        for key, value in key_values.items():
+            if _packs(value) and "tensorboard" not in (key_excluded[key] or ()):
+                del rest[key]
+                summary = Summary(value=[packed(key, value.image)])
+                self.writer.file_writer.add_summary(summary, step)
+        super().write(rest, {key: key_excluded[key] for key in rest}, step)
+
+
+def _packs(value: Any) -> bool:
+    if not (isinstance(value, Image) and value.dataformats == "HWC"):
+        return False
+    picture = value.image
+    return (
+        isinstance(picture, np.ndarray)
+        and picture.dtype == np.uint8
+        and picture.shape[2:] == (3,)
+    )
+
+
+def packed(tag: str, picture: np.ndarray) -> Any:
+    """Return a picture `(h, w, 3)` uint8 as a value of a summary."""
+    png = io.BytesIO()
+    PIL.Image.fromarray(picture).save(png, format="PNG", compress_level=QUICK)
+    height, width, _ = picture.shape
+    image = Summary.Image(
+        height=height, width=width, colorspace=3, encoded_image_string=png.getvalue()
+    )
+    return Summary.Value(tag=tag, image=image)
