@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
@@ -35,7 +36,7 @@ class LoggingCost:
         ratio: Median of `with logs / without` over rollouts taken in turn.
         parts: Milliseconds of a rollout that curves, pictures, logger and writing
             thread take: means, since pictures are drawn now and then.
-        share: What the parts add to training without logs, means of the whole run.
+        share: What the parts add to all else that the same run does.
     """
 
     plain: float
@@ -86,16 +87,18 @@ class Turns:
 
 
 class PassOn(BaseCallback):
-    """Ends a turn before every rollout but the first."""
+    """Ends a turn before every rollout but the first, and calls back once, then."""
 
-    def __init__(self, turns: Turns, side: int) -> None:
+    def __init__(self, turns: Turns, side: int, warm: Callable[[], None]) -> None:
         super().__init__()
-        self.turns, self.side, self.rollouts = turns, side, 0
+        self.turns, self.side, self.rollouts, self.warm = turns, side, 0, warm
 
     def _on_rollout_start(self) -> None:
         self.rollouts += 1
         if self.rollouts > 1:
             self.turns.pass_on(self.side)
+        if self.rollouts == 2:  # what compiles has compiled
+            self.warm()
 
     def _on_step(self) -> bool:
         return True
@@ -168,10 +171,19 @@ def logging_cost(config: ExperimentConfig) -> LoggingCost:
         models[1].set_logger(logger)
         curves, pictures = Timed(TrackingCallback()), Timed(GalleryCallback())
         watchers: list[list[BaseCallback]] = [[], [curves, pictures]]
-        start = time.process_time()
+
+        def spent() -> np.ndarray:
+            """CPU seconds so far: of three parts, of both threads, of the process."""
+            both = sum(map(sum, turns.seconds))
+            own = (curves.seconds, pictures.seconds, logger.seconds)
+            return np.array([*own, both, time.process_time()])
+
+        warm: list[np.ndarray] = []
         threads = [
             threading.Thread(
-                target=_train, args=(models[side], watchers[side], turns, side, config)
+                target=_train,
+                args=(models[side], config.n_timesteps, watchers[side], turns, side),
+                kwargs={"warm": lambda side=side: side and warm.append(spent())},
             )
             for side in (0, 1)
         ]
@@ -179,36 +191,31 @@ def logging_cost(config: ExperimentConfig) -> LoggingCost:
             thread.start()
         for thread in threads:
             thread.join()
-        whole = time.process_time() - start
+        found = spent() - warm[0]
         logger.close()
-    plain, logged = turns.seconds
-    rollouts = len(logged)
-    spent = {
-        "curves": curves.seconds,
-        "pictures": pictures.seconds,
-        "logger": logger.seconds,
-        "writing thread": max(whole - sum(plain) - sum(logged), 0.0),
-    }
-    own = curves.seconds + pictures.seconds + logger.seconds
-    rest = sum(logged) - own
-    pairs = list(zip(plain, logged, strict=True))[1:]  # the first may compile
+    pairs = list(zip(*turns.seconds, strict=True))[1:]
+    own, (both, whole) = found[:3], found[3:]
+    parts = dict(zip(("curves", "pictures", "logger"), own.tolist(), strict=True))
+    parts["writing thread"] = max(whole - both, 0.0)
+    rest = sum(logged for _, logged in pairs) - own.sum()
     return LoggingCost(
-        plain=1e3 * statistics.median(a for a, _ in pairs),
-        ratio=statistics.median(b / a for a, b in pairs),
-        parts={name: 1e3 * seconds / rollouts for name, seconds in spent.items()},
-        share=sum(spent.values()) / rest,
+        plain=1e3 * statistics.median(plain for plain, _ in pairs),
+        ratio=statistics.median(logged / plain for plain, logged in pairs),
+        parts={name: 1e3 * seconds / len(pairs) for name, seconds in parts.items()},
+        share=sum(parts.values()) / rest,
     )
 
 
 def _train(
     model: BaseAlgorithm,
+    steps: int,
     watchers: list[BaseCallback],
     turns: Turns,
     side: int,
-    config: ExperimentConfig,
+    warm: Callable[[], Any],
 ) -> None:
     turns.begin(side)
     try:
-        model.learn(config.n_timesteps, [*watchers, PassOn(turns, side)])
+        model.learn(steps, [*watchers, PassOn(turns, side, warm)])
     finally:
         turns.finish(side)

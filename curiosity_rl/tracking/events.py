@@ -1,4 +1,4 @@
-"""TensorBoard's file of events, with pictures that are packed quickly."""
+"""TensorBoard's file of events, written quickly."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ QUICK = 1
 
 
 class Events(TensorBoardOutputFormat):
-    """Writes as SB3's format does, but packs uint8 pictures itself.
+    """Writes as SB3's format does, but numbers at once, and packs pictures itself.
 
-    torch turns a picture into numbers and back, and compresses it as well as it can,
-    which takes longer than to draw it.
+    An event of its own for each number takes three times as long. torch turns a uint8
+    picture into numbers and back, and compresses it as well as it can, which takes
+    longer than to draw it.
     """
 
     def write(
@@ -28,12 +29,19 @@ class Events(TensorBoardOutputFormat):
         step: int = 0,
     ) -> None:
         """Write one dump."""
-        rest = dict(key_values)
+        rest, numbers = dict(key_values), Summary()
         for key, value in key_values.items():
-            if _packs(value) and "tensorboard" not in (key_excluded[key] or ()):
+            if "tensorboard" in (key_excluded[key] or ()):
+                continue
+            if isinstance(value, int | float | np.integer | np.floating):
+                del rest[key]
+                numbers.value.add(tag=key, simple_value=float(value))
+            elif _packs(value):
                 del rest[key]
                 summary = Summary(value=[packed(key, value.image)])
                 self.writer.file_writer.add_summary(summary, step)
+        if numbers.value:
+            self.writer.file_writer.add_summary(numbers, step)
         super().write(rest, {key: key_excluded[key] for key in rest}, step)
 
 
