@@ -45,6 +45,9 @@ BONUSES: dict[str, Variant] = {
     "count, exact": Variant("count", {"mode": "exact"}),
     "noveld, exact": Variant("noveld", {"mode": "exact"}),
     "recurring-novelty, exact": Variant("recurring-novelty", {"mode": "exact"}),
+    "recurring-novelty, exact, state": Variant(
+        "recurring-novelty", {"mode": "exact", "repeat": "state"}
+    ),
 }
 STEPS: dict[str, dict[str, Any]] = {
     "1 step": {"batch_size": 4096},
@@ -91,7 +94,8 @@ class Ground:
 
 MAZE = {"rooms": 6, "room_size": 10, "layout": 0}
 IN_MAZES = (
-    *("none", "recurring-novelty, exact", "noveld, exact", "count, exact"),
+    *("none", "recurring-novelty, exact", "recurring-novelty, exact, state"),
+    *("noveld, exact", "count, exact"),
     *(f"{name}, {steps}" for name in MODELS for steps in STEPS),
 )
 GROUNDS: dict[str, Ground] = {

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
 from curiosity_rl.agents.config import ExperimentConfig
+from curiosity_rl.agents.endings import FAILED, RunEnded
 from curiosity_rl.agents.runs import RunFolder, write_text
 
 PROJECT = "curiosity-rl"
@@ -36,27 +39,33 @@ def synced(config: ExperimentConfig, folder: RunFolder) -> Iterator[None]:
 
     Raises:
         ValueError: If wandb is not installed.
+        RunEnded: If it does not accept the run.
     """
     check_track(config)
     if not config.track:
         yield
         return
-    import os
-
     import wandb
 
     file = folder.path / NAME_FILE
     if not file.is_file():
-        write_text(file, wandb.util.generate_id())
-    run = wandb.init(
-        project=os.environ.get("WANDB_PROJECT", PROJECT),
-        id=file.read_text("utf-8").strip(),
-        resume="allow",
-        name=f"{config.env} {folder.path.name}",
-        dir=folder.path,
-        config=dataclasses.asdict(config),
-        sync_tensorboard=True,
-    )
+        write_text(file, secrets.token_hex(4))
+    try:
+        run = wandb.init(
+            project=os.environ.get("WANDB_PROJECT", PROJECT),
+            id=file.read_text("utf-8").strip(),
+            resume="allow",
+            name=f"{config.env} {folder.path.name}",
+            dir=folder.path,
+            config=dataclasses.asdict(config),
+            sync_tensorboard=True,
+        )
+    except wandb.errors.Error as error:
+        sentence = (
+            f"error: Weights & Biases cannot be reached: {error}; set "
+            "WANDB_MODE=offline to send the logs later, or leave track off"
+        )
+        raise RunEnded(sentence, FAILED) from error
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from curiosity_rl.adapters.algorithm_state import GoOn, algorithm_state
 from curiosity_rl.agents.config import ExperimentConfig
@@ -66,7 +68,8 @@ def learn(
         {name: getattr(config, name) for name in SHOWN},
         ["eval/"] if config.eval_freq else (),
     )
-    logger = RunLogger(folder.path, None if before is None else before["log"])
+    options, every = _log_interval(model)
+    logger = RunLogger(folder.path, None if before is None else before["log"], every)
     model.set_logger(logger)
 
     def aside(action: Callable[[int], None]) -> Callable[[int], None]:
@@ -114,10 +117,23 @@ def learn(
             rest = config.n_timesteps - model.num_timesteps
             if rest > 0:
                 chosen = [callback for callback in callbacks if callback is not None]
-                model.learn(rest, callback=chosen, reset_num_timesteps=before is None)
-            model.logger.dump(model.num_timesteps)
+                model.learn(rest, chosen, reset_num_timesteps=before is None, **options)
+            logger.write_all(model.num_timesteps)
             save(model.num_timesteps)
         return time.monotonic() - start
     finally:
         progress.close()
         logger.close()
+
+
+def _log_interval(model: BaseAlgorithm) -> tuple[dict[str, Any], int]:
+    """Have an on-policy algorithm offer all its iterations to the logger.
+
+    Returns:
+        What to pass to `learn`, and after how many iterations to log, as the algorithm
+        would by itself.
+    """
+    if not isinstance(model, OnPolicyAlgorithm):
+        return {}, 1
+    learn = inspect.signature(model.learn)
+    return {"log_interval": 1}, int(learn.parameters["log_interval"].default)

@@ -163,6 +163,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         self._ended = np.empty(0, np.int64)
         self._ended_in = np.empty(0, np.int64)
         self._ended_at = np.empty((0, 0), np.bool_)
+        self._visited: np.ndarray | None = None
 
     @property
     def layout(self) -> Any:
@@ -221,6 +222,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             lanes.seed(lanes.all, drawn)
         self._elapsed[chosen] = 0
         self._ended = self._ended[:0]
+        self._visited = None
         self.world.reset(lanes.state, chosen)
         info: dict[str, Any] = {}
         _scatter(info, self.world.reset_info(lanes.state, chosen), chosen, lanes.all)
@@ -231,6 +233,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         lanes = self._lanes
         lanes.check_begun()
         obs = lanes.empty()
+        self._visited = None
         reward, terminated = self.world.step(
             lanes.state, lanes.actions.every(actions), obs
         )
@@ -279,10 +282,11 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         That is `coverage()`, but for lanes whose episode ended: they begin anew in the
         same step, and this is the last cell of the finished episode.
         """
-        cells = self.coverage()
-        if self._ended.size:
-            cells[self._ended] = self._ended_in
-        return cells
+        if self._visited is None:  # several may ask after one step
+            self._visited = self.coverage()
+            if self._ended.size:
+                self._visited[self._ended] = self._ended_in
+        return self._visited
 
     @property
     def landmarks(self) -> tuple[str, ...]:
@@ -318,6 +322,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             )
         self._lanes.set_state(state)
         self._elapsed[...] = state["elapsed"]
+        self._ended, self._visited = self._ended[:0], None
 
     def render(self) -> Any:
         """Draw every lane; None without a render mode."""

@@ -5,6 +5,7 @@ students   exercises per second of every student model
 starting   how long kernels compile on first use, and first steps take from then on
 training   speed of training against the same PPO on an environment that does nothing
 overhead   what every bonus costs, against the PPO that it is added to
+logging    what curves, pictures and tables of a run cost
 bonuses    what an agent learns with every bonus, several seeds each
 solving    frames and seconds to solve each world, with and without the bonus
 exploring  what is found with every bonus where nothing else is paid
@@ -154,6 +155,32 @@ def training(
     show(
         f"{config.algo} on {env}, {n_envs} lanes", ("what", "steps/s", "of floor"), rows
     )
+
+
+def logging(
+    envs: tuple[str, ...] = ("door-key-v0", "tutor-v0", "river-swim-v0"),
+    n_timesteps: int | None = None,
+) -> None:
+    """Print what all that a run logs costs, against the same training without it.
+
+    Both in one process, rollout by rollout in turn. Limit: 3 % by the parts.
+
+    Args:
+        envs: Ids of worlds, with their presets.
+        n_timesteps: Training steps; None for those of the preset.
+    """
+    from curiosity_rl.agents.config import ExperimentConfig
+    from curiosity_rl.agents.logging_cost import logging_cost
+
+    rows, names = [], ("curves", "pictures", "logger", "writing thread")
+    for env in envs:
+        given = {} if n_timesteps is None else {"n_timesteps": n_timesteps}
+        cost = logging_cost(ExperimentConfig.load(env=env, **given))
+        parts = [f"{cost.parts[name]:.2f}" for name in names]
+        whole = [f"{cost.plain:,.0f}", f"{cost.ratio:.3f}"]
+        rows.append([env, *whole, *parts, f"{100 * cost.share:.2f} %"])
+    head = ("world", "without", "ratio", *names, "share by parts")
+    show("logging: CPU ms of a rollout and its update", head, rows)
 
 
 def overhead(
@@ -341,6 +368,7 @@ if __name__ == "__main__":
                 starting,
                 training,
                 overhead,
+                logging,
                 bonuses,
                 solving,
                 exploring,

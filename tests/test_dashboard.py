@@ -28,7 +28,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams import plugin_data_pb2
 
-from curiosity_rl.agents.cli import dashboard_main, main
+from curiosity_rl.agents.cli import dashboard_main, main, train_main
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.experiment import build, finish
 from curiosity_rl.agents.resuming import reopen
@@ -127,6 +127,24 @@ def test_a_run_writes_one_page_of_charts_all_with_data(
         assert settings["n_envs"].number_value == 16
         steps = [e.step for e in events.Scalars("time/steps_per_second")]
         assert steps == [k * RUNS[name]["n_timesteps"] // 3 for k in (1, 2, 3)]
+
+
+def test_the_page_about_tags_knows_all_that_runs_log(
+    runs: dict[str, RunFolder],
+) -> None:
+    text = (ROOT / "docs" / "tensorboard.md").read_text("utf-8")
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    known = [tag for cell in cells for tag in re.findall("`([^`]+)`", cell)]
+    patterns = [re.escape(tag).replace("NAME", ".+") for tag in known]
+    for run in runs.values():
+        tags = told(run.path)[0].Tags()
+        for tag in (*tags["scalars"], *tags["images"]):
+            plain = re.sub(r"_\d$", "", tag) if tag.startswith("intrinsic/") else tag
+            assert any(re.fullmatch(pattern, plain) for pattern in patterns), tag
+    for charts_of in PAGE.values():  # and every chart shows something that it names
+        for title, shown in charts_of.items():
+            found = [k for k in known for p in shown if re.fullmatch(p, k)]
+            assert found, title
 
 
 def test_a_page_shows_only_what_a_run_has() -> None:
@@ -361,6 +379,21 @@ def test_what_cannot_be_shown_is_said_in_a_sentence(
         said = refused([*there, "--port", str(port)], capsys)
     assert f"port {port} cannot be had" in said
     assert main(["dashboard", "--logdir", str(missing)]) == 2
+
+
+def test_track_needs_wandb_and_says_so_before_a_run_begins(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)  # as if it were not installed
+    runs = tmp_path / "runs"
+    assert train_main(["--env", "river-swim-v0", "-f", str(runs), "--track"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "pip install wandb" in err
+    assert err.count("\n") == 1
+    assert not runs.exists()
 
 
 def test_only_this_machine_can_see_it(dashboard: str) -> None:

@@ -89,6 +89,9 @@ class GridWorld(World):
         self.params = geometry(width, height, self.max_steps, see_through, looks)
         self.coverage_shape, self.coverage_axes = (height, width), ("y", "x")
         self._limit = np.array(self.max_steps)  # compares faster than an int
+        places = np.arange(self.params.origin + height * self.params.stride)
+        y, x = np.divmod(places - self.params.origin, self.params.stride)
+        self._cells = y * width + x
         self._columns = np.array([landmarks.column_of(n) for n in self.landmarks])
 
     def allocate(self, lanes: int) -> State:
@@ -128,8 +131,7 @@ class GridWorld(World):
 
     def coverage(self, state: State) -> np.ndarray:
         """Return the cell `y * width + x` of each agent, `(n,)` int64."""
-        y, x = np.divmod(state.place - self.params.origin, self.params.stride)
-        return y * self.params.width + x
+        return self._cells[state.place]
 
     def at_landmarks(self, state: State) -> np.ndarray:
         return landmarks.at_landmarks(state, self.params, self._columns)
