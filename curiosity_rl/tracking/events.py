@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import PIL.Image
 from stable_baselines3.common.logger import Image, TensorBoardOutputFormat
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto import summary_pb2
 
 QUICK = 1
 """Level of compression of pictures: a third of the time, a fifth more bytes."""
+
+
+_PROTO: Any = summary_pb2  # built when it is imported: no types are known before
 
 
 class Events(TensorBoardOutputFormat):
@@ -32,8 +35,9 @@ class Events(TensorBoardOutputFormat):
         for key, value in key_values.items():
             if _packs(value) and "tensorboard" not in (key_excluded[key] or ()):
                 del rest[key]
-                summary = Summary(value=[packed(key, value.image)])
-                self.writer.file_writer.add_summary(summary, step)
+                summary = _PROTO.Summary(value=[packed(key, value.image)])
+                file: Any = self.writer.file_writer
+                file.add_summary(summary, step)
         super().write(rest, {key: key_excluded[key] for key in rest}, step)
 
 
@@ -53,7 +57,7 @@ def packed(tag: str, picture: np.ndarray) -> Any:
     png = io.BytesIO()
     PIL.Image.fromarray(picture).save(png, format="PNG", compress_level=QUICK)
     height, width, _ = picture.shape
-    image = Summary.Image(
+    image = _PROTO.Summary.Image(
         height=height, width=width, colorspace=3, encoded_image_string=png.getvalue()
     )
-    return Summary.Value(tag=tag, image=image)
+    return _PROTO.Summary.Value(tag=tag, image=image)
