@@ -195,13 +195,14 @@ def logging_cost(config: ExperimentConfig) -> LoggingCost:
         logger.close()
     pairs = list(zip(*turns.seconds, strict=True))[1:]
     own, (both, whole) = found[:3], found[3:]
-    parts = dict(zip(("curves", "pictures", "logger"), own.tolist(), strict=True))
-    parts["writing thread"] = max(whole - both, 0.0)
+    names = ("curves", "pictures", "logger", "writing thread")
+    seconds = [*own.tolist(), max(float(whole - both), 0.0)]
+    parts = dict(zip(names, seconds, strict=True))
     rest = sum(logged for _, logged in pairs) - own.sum()
     return LoggingCost(
         plain=1e3 * statistics.median(plain for plain, _ in pairs),
         ratio=statistics.median(logged / plain for plain, logged in pairs),
-        parts={name: 1e3 * seconds / len(pairs) for name, seconds in parts.items()},
+        parts={name: 1e3 * part / len(pairs) for name, part in parts.items()},
         share=sum(parts.values()) / rest,
     )
 

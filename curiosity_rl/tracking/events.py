@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 import PIL.Image
 from stable_baselines3.common.logger import Image, TensorBoardOutputFormat
-from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.compat.proto import summary_pb2
 
 QUICK = 1
 """Level of compression of pictures: a third of the time, a fifth more bytes."""
+
+
+_PROTO: Any = summary_pb2  # built when it is imported: no types are known before
 
 
 class Events(TensorBoardOutputFormat):
@@ -29,19 +32,20 @@ class Events(TensorBoardOutputFormat):
         step: int = 0,
     ) -> None:
         """Write one dump."""
-        rest, numbers = dict(key_values), Summary()
+        rest, summary = dict(key_values), _PROTO.Summary()
         for key, value in key_values.items():
             if "tensorboard" in (key_excluded[key] or ()):
                 continue
             if isinstance(value, int | float | np.integer | np.floating):
-                del rest[key]
-                numbers.value.add(tag=key, simple_value=float(value))
+                summary.value.add(tag=key, simple_value=float(value))
             elif _packs(value):
-                del rest[key]
-                summary = Summary(value=[packed(key, value.image)])
-                self.writer.file_writer.add_summary(summary, step)
-        if numbers.value:
-            self.writer.file_writer.add_summary(numbers, step)
+                summary.value.append(packed(key, value.image))
+            else:
+                continue
+            del rest[key]
+        if summary.value:
+            file: Any = self.writer.file_writer
+            file.add_summary(summary, step)
         super().write(rest, {key: key_excluded[key] for key in rest}, step)
 
 
@@ -61,7 +65,7 @@ def packed(tag: str, picture: np.ndarray) -> Any:
     png = io.BytesIO()
     PIL.Image.fromarray(picture).save(png, format="PNG", compress_level=QUICK)
     height, width, _ = picture.shape
-    image = Summary.Image(
+    image = _PROTO.Summary.Image(
         height=height, width=width, colorspace=3, encoded_image_string=png.getvalue()
     )
-    return Summary.Value(tag=tag, image=image)
+    return _PROTO.Summary.Value(tag=tag, image=image)

@@ -67,6 +67,7 @@ class GalleryCallback(BaseCallback):
         self._door: IntrinsicVecEnv | RelabelledReplay | None = None
         self._loaded: dict[str, Any] | None = None
         self._unpaid: list[tuple[np.ndarray, int, np.ndarray]] = []
+        self._seen: list[np.ndarray] = []
         self._paid: Any = None
         self._next, self._last, self._drawn = 0, -1, 0
 
@@ -109,7 +110,7 @@ class GalleryCallback(BaseCallback):
         cells, slot, regions = none, 0, none
         if self.cells is not None:
             cells = self._reached()
-            self.cells.visit(cells)
+            self._seen.append(cells)
         if self.regions is not None:
             regions = np.asarray(self._adapter.transition_info["region"], np.int64)
             slot = self.regions.slot(self.num_timesteps)
@@ -172,6 +173,7 @@ class GalleryCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         if self._world is None:
             return
+        self._count()
         self._collect()
         if not isinstance(self._door, RelabelledReplay):
             self._unpaid.clear()
@@ -180,7 +182,14 @@ class GalleryCallback(BaseCallback):
             self._next += max(total // self.drawings, 1)
             self._draw()
 
+    def _count(self) -> None:
+        """Count the visits since the last time, all at once."""
+        if self.cells is not None and self._seen:
+            self.cells.visit(np.concatenate(self._seen))
+        self._seen.clear()
+
     def _on_training_end(self) -> None:
+        self._count()
         if self._world is not None and self._last < self.num_timesteps:
             self._draw()
 

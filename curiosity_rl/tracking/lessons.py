@@ -55,8 +55,12 @@ class Notebook:
             "known": ((points + 1, activities), np.bool_),
             "attempts": ((activities,), np.int32),
         }
-        self._whole = {k: np.zeros((STUDENTS, *s), t) for k, (s, t) in kept.items()}
-        self._open = {k: np.zeros((n, *s), t) for k, (s, t) in fixed.items()}
+        self._whole: dict[str, np.ndarray] = {
+            k: np.zeros((STUDENTS, *s), t) for k, (s, t) in kept.items()
+        }
+        self._open: dict[str, np.ndarray] = {
+            k: np.zeros((n, *s), t) for k, (s, t) in fixed.items()
+        }
         self._open["start"] = np.zeros((n, activities), bool)
         self._open["did"] = np.zeros((n, budget), np.int16)
         self._open["after"] = np.zeros((n, budget, activities), bool)
