@@ -22,7 +22,7 @@ class Coverage:
         self._weight = 0.0  # sum of v log2(v) over the visits v of all cells
 
     def note(self, cells: np.ndarray) -> None:
-        """Take the cells that lanes have come to."""
+        """Take the cells that lanes have come to; -1 stands for one nobody knows."""
         self._steps.append(cells)
 
     def report(self) -> dict[str, float]:
@@ -37,6 +37,9 @@ class Coverage:
             return {}
         noted = np.concatenate(self._steps)
         self._steps.clear()
+        noted = noted[noted >= 0]
+        if not len(noted):
+            return {}
         found, times = np.unique(noted, return_counts=True)
         before = self.visits[found]
         after = before + times

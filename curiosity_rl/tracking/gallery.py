@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Image
-from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.replay import RelabelledReplay
-from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.canvas import PLUM
 from curiosity_rl.tracking.cells import MOST_CELLS, Cells, Regions
 from curiosity_rl.tracking.lesson_pictures import (
@@ -23,6 +20,7 @@ from curiosity_rl.tracking.lesson_pictures import (
 )
 from curiosity_rl.tracking.lessons import Notebook
 from curiosity_rl.tracking.pictures import Axes, mean_map, region_history, visit_map
+from curiosity_rl.tracking.sources import Sources
 
 DRAWINGS = 5
 """Times to draw in a run, besides its end; TensorBoard shows up to ten of a tag."""
@@ -72,7 +70,8 @@ class GalleryCallback(BaseCallback):
         self._next, self._last, self._drawn = 0, -1, 0
 
     def _on_training_start(self) -> None:
-        self._adapter, self._door = _find(self.model)
+        sources = self._sources = Sources(self.model, MOST_CELLS)
+        self._adapter, self._door = sources.adapter, sources.door
         world = None if self._adapter is None else self._adapter.venv.unwrapped
         self._paid = self._latest()
         self._unpaid.clear()
@@ -89,11 +88,8 @@ class GalleryCallback(BaseCallback):
         """Begin to count what this world has to count."""
         world, self.cells, self.regions, self.notebook = self._world, None, None, None
         self._next = self.num_timesteps
-        if world is None or not hasattr(world, "coverage_shape"):
-            return
-        cells = int(np.prod(world.coverage_shape))
-        if cells <= MOST_CELLS:
-            self.cells = Cells(cells)
+        if self._sources.world is not None:
+            self.cells = Cells(int(np.prod(self._sources.world.coverage_shape)))
         names = getattr(getattr(world, "world", None), "region_names", ())
         if names:
             total = self.locals["total_timesteps"]
@@ -109,7 +105,7 @@ class GalleryCallback(BaseCallback):
         none = np.zeros(0, np.int64)
         cells, slot, regions = none, 0, none
         if self.cells is not None:
-            cells = self._reached()
+            cells = self._sources.visited(self.locals["dones"])
             self._seen.append(cells)
         if self.regions is not None:
             regions = np.asarray(self._adapter.transition_info["region"], np.int64)
@@ -128,13 +124,6 @@ class GalleryCallback(BaseCallback):
         if isinstance(self._door, IntrinsicVecEnv):
             self._collect()
         return True
-
-    def _reached(self) -> np.ndarray:
-        """Return the cell that the last step of each lane led to; -1: not known."""
-        if hasattr(self._world, "visited"):
-            return self._world.visited()
-        # A lane that has just ended already shows the start of its next episode.
-        return np.where(self.locals["dones"], -1, self._world.coverage())
 
     def _latest(self) -> np.ndarray | None:
         """Return the bonus `(T, N)` that was paid last, None if there was none."""
@@ -226,7 +215,7 @@ class GalleryCallback(BaseCallback):
     def _maps(self, where: str) -> Iterator[tuple[str, np.ndarray]]:
         if self.cells is None or not self.cells.visits.any():
             return
-        shape = self._world.coverage_shape
+        shape = self._sources.world.coverage_shape
         inside = getattr(self._world, "world", self._world)
         axes = Axes(getattr(inside, "coverage_axes", ()))
         yield (
@@ -290,22 +279,6 @@ class GalleryCallback(BaseCallback):
             for cell, slot, region in zip(cells, slots, regions, strict=True)
         ]
         self._next, self._last, self._drawn = state["times"]
-
-
-def _find(
-    model: BaseAlgorithm,
-) -> tuple[VectorEnvAdapter | None, IntrinsicVecEnv | RelabelledReplay | None]:
-    """Look for the adapter, and for what adds a bonus from outside the algorithm."""
-    door: IntrinsicVecEnv | RelabelledReplay | None = None
-    venv: Any = model.env
-    while isinstance(venv, VecEnvWrapper):
-        if isinstance(venv, IntrinsicVecEnv):
-            door = venv
-        venv = venv.venv
-    buffer = getattr(model, "replay_buffer", None)
-    if isinstance(buffer, RelabelledReplay):
-        door = buffer
-    return venv if isinstance(venv, VectorEnvAdapter) else None, door
 
 
 def _parts(reward: Any) -> Iterator[Any]:

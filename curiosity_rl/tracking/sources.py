@@ -31,7 +31,8 @@ class Sources:
         most_cells: Largest coverage table to count.
 
     Attributes:
-        world: The vector environment, where it has a coverage; else None.
+        adapter: The adapter of a Gymnasium vector environment; None if there is none.
+        world: What tells the cells that are visited; None where the world does not.
         landmarks: The vector environment, where it names landmarks; else None.
         door: What adds a bonus to a foreign algorithm's rewards; None if nothing does.
             An algorithm with a bonus of its own logs it itself.
@@ -47,9 +48,9 @@ class Sources:
         buffer = getattr(model, "replay_buffer", None)
         if isinstance(buffer, RelabelledReplay):
             self.door = buffer
-        self._adapter = inner if isinstance(inner, VectorEnvAdapter) else None
-        found: Any = None if self._adapter is None else self._adapter.venv.unwrapped
-        world: Any = None if self._adapter is None else cells_of(self._adapter.venv)
+        self.adapter = inner if isinstance(inner, VectorEnvAdapter) else None
+        found: Any = None if self.adapter is None else self.adapter.venv.unwrapped
+        world: Any = None if self.adapter is None else cells_of(self.adapter.venv)
         counted = world is not None and np.prod(world.coverage_shape) <= most_cells
         self.world: Any = world if counted else None
         named = getattr(found, "landmarks", ())
@@ -76,11 +77,11 @@ class Sources:
         return None if self.door is None else self.door.payer
 
     def visited(self, dones: np.ndarray) -> np.ndarray:
-        """Return the cells that the last step led to."""
+        """Return the cell that the last step of each lane led to; -1: nobody knows."""
         if hasattr(self.world, "visited"):
             return self.world.visited()
         # A lane that has just ended already shows the start of its next episode.
-        return self.world.coverage()[~dones]
+        return np.where(dones, -1, self.world.coverage())
 
     def rewards(self, seen: np.ndarray) -> np.ndarray:
         """Return the rewards of the world in the last step, `(N,)`.
@@ -93,7 +94,7 @@ class Sources:
     @property
     def world_seconds(self) -> Callable[[], float] | None:
         """Tells the time spent in the world; None if nobody knows."""
-        adapter = self._adapter
+        adapter = self.adapter
         return None if adapter is None else lambda: adapter.seconds
 
     def bonus_seconds(self) -> float:
