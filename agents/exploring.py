@@ -45,8 +45,8 @@ BONUSES: dict[str, Variant] = {
     "count, exact": Variant("count", {"mode": "exact"}),
     "noveld, exact": Variant("noveld", {"mode": "exact"}),
     "recurring-novelty, exact": Variant("recurring-novelty", {"mode": "exact"}),
-    "recurring-novelty, exact, state": Variant(
-        "recurring-novelty", {"mode": "exact", "repeat": "state"}
+    "recurring-novelty, exact, transition": Variant(
+        "recurring-novelty", {"mode": "exact", "repeat": "transition"}
     ),
 }
 STEPS: dict[str, dict[str, Any]] = {
@@ -94,7 +94,7 @@ class Ground:
 
 MAZE = {"rooms": 6, "room_size": 10, "layout": 0}
 IN_MAZES = (
-    *("none", "recurring-novelty, exact", "recurring-novelty, exact, state"),
+    *("none", "recurring-novelty, exact", "recurring-novelty, exact, transition"),
     *("noveld, exact", "count, exact"),
     *(f"{name}, {steps}" for name in MODELS for steps in STEPS),
 )

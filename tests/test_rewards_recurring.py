@@ -47,7 +47,7 @@ def lane(*states: int) -> np.ndarray:
 
 
 def test_golden_by_states() -> None:
-    reward = ready(RecurringNovelty(repeat="state"))
+    reward = ready(RecurringNovelty())
     end = lane(0, 0, 0, 0, 0, 1).astype(bool)
     batch = walk(lane(0, 1, 1, 1, 2, 3, 1), end)  # N(1) = 4, N(2) = N(3) = 1
     assert not reward.compute(batch).any()  # nothing is known to come again
@@ -60,7 +60,7 @@ def test_golden_by_states() -> None:
 
 
 def test_golden_by_transitions() -> None:
-    reward = ready(RecurringNovelty())
+    reward = ready(RecurringNovelty(repeat="transition"))
     end = lane(0, 0, 0, 0, 0, 1).astype(bool)
     batch = replace(walk(lane(1, 2, 1, 2, 1, 3, 4), end), action=lane(7, 0, 7, 0, 7, 0))
     assert not reward.compute(batch).any()
@@ -79,7 +79,7 @@ def test_golden_by_transitions() -> None:
 
 
 def test_actions_that_cannot_be_counted_are_left_out() -> None:
-    reward: Any = RecurringDifference()
+    reward: Any = RecurringDifference(repeat="transition")
     reward.setup(PLACES, spaces.Box(-1, 1, (2,)), 0)
     batch = walk(lane(0, 1, 2, 1, 3))
     batch = replace(batch, action=np.linspace(-1, 1, 8).reshape(4, 1, 2))
@@ -165,7 +165,7 @@ def test_noise_does_not_fill_the_memory(repeat: Any) -> None:
 
 
 def test_a_replayed_transition_is_an_episode_of_its_own() -> None:
-    reward = ready(RecurringNovelty(repeat="state"))
+    reward = ready(RecurringNovelty())
     reward.update(walk(lane(0, 1, 1, 2)))
     batch = walk(lane(2, 1, 2, 2, 8))
     half = 2**-0.5
@@ -178,7 +178,7 @@ def test_a_replayed_transition_is_an_episode_of_its_own() -> None:
     ("setting", "told"),
     [
         ({"alpha": -1}, "alpha is -1"),
-        ({"repeat": "never"}, "allowed are transition, state"),
+        ({"repeat": "never"}, "allowed are state, transition"),
         ({"key": "cell"}, "give a function of observations"),
         ({"bits": 65}, "bits is 65"),
         ({"capacity": 0}, "capacity is 0"),
@@ -248,7 +248,7 @@ def test_a_screen_that_never_comes_again_is_never_paid() -> None:
 
 
 def test_screens_that_come_again_are_told_by_what_leads_to_them() -> None:
-    tv, rest = paid("recurring-novelty", 1000)
+    tv, rest = paid("recurring-novelty", 1000, repeat="transition")
     assert 0 < tv < 0.3 * rest
-    tv, rest = paid("recurring-novelty", 1000, repeat="state")
+    tv, rest = paid("recurring-novelty", 1000)
     assert tv > 2 * rest > 0

@@ -14,15 +14,15 @@ from curiosity_rl.rewards.hashing import CountTable, hash_batch, hash_rows
 from curiosity_rl.rewards.novelty import Count, Mode
 from curiosity_rl.rewards.observations import is_discrete
 
-Repeat = Literal["transition", "state"]
+Repeat = Literal["state", "transition"]
 
 
 class RecurringDifference:
     """Difference of count novelties, as far as it is known to come again.
 
     Formula: `p * max(nov(s') - alpha * nov(s), 0)`, with `nov(s) = 1 / sqrt(max(N(s),
-    1))`; p is `n(s, a, s') / n(s, a)`, 0 where (s, a) was never tried, or with
-    `repeat="state"` it is `[N(s') > 0]`. All counts are those BEFORE this batch.
+    1))`; p is `[N(s') > 0]`, or with `repeat="transition"` it is `n(s, a, s') /
+    n(s, a)`, 0 where (s, a) was never tried. All counts are those BEFORE this batch.
 
     Where one of the tables is full, all that was met once only is forgotten: noise
     fills them with such. Where nothing can be forgotten, what is new pays nothing.
@@ -51,7 +51,7 @@ class RecurringDifference:
     def __init__(
         self,
         alpha: float = 0.5,
-        repeat: Repeat = "transition",
+        repeat: Repeat = "state",
         mode: Mode = "auto",
         key: Callable[[Observation], np.ndarray] | None = None,
         bits: int = 32,
@@ -130,16 +130,16 @@ class RecurringDifference:
 
 
 class RecurringNovelty(FirstVisit):
-    """NovelD that noise cannot feed: novelty, as far as the action leads there again.
+    """NovelD that noise cannot feed: novelty of what is known to come again.
 
     Formula: `p * max(nov(s') - alpha * nov(s), 0) * [n(s') = 1]`, with `nov(s) =
     1 / sqrt(max(N(s), 1))`, N the visits to s in all batches before this one, over all
     lanes, and n the visits to s' in this episode. p is what is added to NovelD, of the
     same batches before:
 
+    * `state`: `[N(s') > 0]`, whether s' was ever met.
     * `transition`: `n(s, a, s') / n(s, a)`, how often the action led there from here; 0
       where it was never tried. Actions that are not discrete are left out of it.
-    * `state`: `[N(s') > 0]`, whether s' was ever met.
 
     Written as `FirstVisit(RecurringDifference())`.
 
@@ -151,7 +151,7 @@ class RecurringNovelty(FirstVisit):
     television many were met once, none twice. So a first meeting is no evidence of
     anything to explore, and is not paid. The price is that a place pays one batch late.
 
-    With few screens these come again, and `state` then takes them for places;
+    Of few screens (thousands) many come again, and `state` takes them for places;
     `transition` goes on to ask whether watching leads to this screen, which it does one
     time in as many as there are. For the same reason `transition` pays little where
     maps are drawn anew each episode and a door may open on anything.
@@ -182,7 +182,7 @@ class RecurringNovelty(FirstVisit):
     def __init__(
         self,
         alpha: float = 0.5,
-        repeat: Repeat = "transition",
+        repeat: Repeat = "state",
         mode: Mode = "auto",
         key: Callable[[Observation], np.ndarray] | None = None,
         bits: int = 32,
