@@ -47,7 +47,7 @@ def play_on_cluster(
     if own:
         address = os.environ.get("RAY_ADDRESS")
         # A cluster that is there brings its own cores.
-        ray.init(address, **({} if address else {"num_cpus": jobs}))
+        ray.init(address, num_cpus=None if address else jobs)
     # A worker process is left after one call: runs share nothing.
     task = ray.remote(num_cpus=1, max_retries=TRIES, max_calls=1)(play)
     todo, playing = list(runs)[::-1], {}

@@ -141,7 +141,7 @@ def test_the_page_of_tutors_and_of_the_television(tmp_path: Path) -> None:
     assert "| tutor: zpdes | 1 | 0.400 | 0.200 | 0.050 |" in lines
     order = [text.index(f"## {key}.") for key in "acg"]
     assert order == sorted(order)
-    assert text.count("fewer than 10") == 1  # of g
+    assert text.count("Only 2 seeds in a row, fewer than 10") == 1  # of g
     pictures = {file.name for file in tmp_path.glob("*.png")}
     assert pictures == {
         "a_teaching.png", "a_teaching_runs.png", "c_noisy_tv.png", "g_noise.png"

@@ -65,13 +65,13 @@ def draw(found: Comparison | Matrix | Equity, folder: Path) -> list[Path]:
     ]
 
 
-def kept(figure: Any, file: Path) -> Path:
+def kept(figure: Any, file: Path, shades: int = SHADES_KEPT) -> Path:
     """Save a figure, in few colours: a third of the size."""
     from PIL import Image
 
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS, bbox_inches="tight")
-    picture = Image.open(drawn).convert("RGB").quantize(SHADES_KEPT)
+    picture = Image.open(drawn).convert("RGB").quantize(shades)
     picture.save(file, optimize=True)
     return file
 

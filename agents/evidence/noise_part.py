@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from curiosity_rl.agents.bench.pictures import kept
 from curiosity_rl.agents.evidence import pictures
 from curiosity_rl.agents.evidence.statistics import Estimate, estimate, warning
 from curiosity_rl.agents.evidence.tables import noise_table
@@ -49,7 +48,7 @@ def noise_part(file: Path, folder: Path) -> str:
         (MOST_WATCHING, LEAST_CELLS),
         ("share of the last quarter's steps spent at the TV", "cells, times no bonus"),
     )
-    picture = kept(figure, folder / "c_noisy_tv.png")
+    picture = pictures.kept(figure, folder / "c_noisy_tv.png")
     seeds = min(share.seeds for share, _ in arms.values())
     lines = [
         "## c. Which bonus leaves the noisy TV alone, and explores still?",

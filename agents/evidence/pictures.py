@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from curiosity_rl.agents.bench.pictures import COLOURS, GREY
+from curiosity_rl.agents.bench.pictures import kept as kept_in_few
 from curiosity_rl.agents.evidence.statistics import (
     Estimate,
     efficiency_curve,
     performance_profile,
 )
 
+SHADES_KEPT = 256
+"""With fewer, small dots take the colour of other arms."""
 PALE = "0.85"
 HEIGHT = 3.0
 """Height of a panel in inches."""
@@ -42,6 +46,11 @@ class Dots:
     values: np.ndarray
     open: np.ndarray
     middle: Estimate | None = None
+
+
+def kept(figure: Any, file: Path) -> Path:
+    """Save a figure; return its file."""
+    return kept_in_few(figure, file, SHADES_KEPT)
 
 
 def lines_of(arms: Sequence[str], reference: str = "none") -> dict[str, Line]:

@@ -21,9 +21,9 @@ from curiosity_rl.agents.training import versions
 
 HEAD = """# Evidence: tables and pictures
 
-Made by `python scripts/benchmark.py report`, from the CSV files beside this page and
-nothing else; the runs by `python scripts/benchmark.py evidence`. What they say in
-words: [README.md](README.md).
+Made by `python scripts/benchmark.py report`, from the CSV files beside this page (and
+`docs/noisy_tv.csv` for question c) and nothing else; the runs by
+`python scripts/benchmark.py evidence`. What they say in words: [README.md](README.md).
 
 This page was made with {versions}.
 
@@ -79,8 +79,7 @@ def section(
     tasks, left_out = summarised(rows)
     teaches = any(row.measure == "final pass rate" for row in rows)
     told = teaching_part if teaches else solving_part
-    arms = [arm for by_name in tasks.values() for arm in by_name.values()]
-    notes = [warning(fewest(arms))]
+    notes = [warning(fewest(tasks))]
     if left_out:
         notes.append(
             f"{left_out} runs of the file have other settings than the last ones of "

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from curiosity_rl.agents.bench.pictures import kept
 from curiosity_rl.agents.evidence import pictures
 from curiosity_rl.agents.evidence.pictures import Dots
 from curiosity_rl.agents.evidence.plan import Question
@@ -36,7 +35,7 @@ def solving_part(question: Question, tasks: Tasks, folder: Path) -> str:
     figure = pictures.curve_picture(
         curves, times, lines, "return or success of the last training episodes"
     )
-    curve = kept(figure, folder / f"{question.name}.png")
+    curve = pictures.kept(figure, folder / f"{question.name}.png")
     dots = {
         task: {
             name: Dots(arm.frames(), arm.last("solved") == 0, _median(arm))
@@ -52,7 +51,7 @@ def solving_part(question: Question, tasks: Tasks, folder: Path) -> str:
         limits=most,
         thousands=True,
     )
-    frames = kept(figure, folder / f"{question.name}_frames.png")
+    frames = pictures.kept(figure, folder / f"{question.name}_frames.png")
     parts = [SCORE]
     for task, arms in tasks.items():
         parts += [f"### {task}\n", solving_table(arms, question.reference)]
@@ -83,7 +82,7 @@ def _across(
         for name in names
     }
     figure = pictures.profile_picture(scores, lines, "score")
-    profile = kept(figure, folder / f"{question.name}_profile.png")
+    profile = pictures.kept(figure, folder / f"{question.name}_profile.png")
     return [
         f"### {len(whole)} tasks together\n",
         across_table(scores, question.reference),

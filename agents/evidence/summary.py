@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -95,9 +95,15 @@ def budget_scores(arm: Arm, most: int, points: int = 200) -> np.ndarray:
     return arm.curves("level", times).mean(axis=1)
 
 
-def fewest(arms: Sequence[Arm]) -> int:
-    """Return the least number of runs of an arm that has several.
+def fewest(tasks: Tasks) -> int:
+    """Return the least number of runs of an arm.
 
-    Tutors that draw nothing have one run, which is all there is to know.
+    A single run of a tutor made by hand does not count: one that draws nothing has no
+    other.
     """
-    return min((arm.seeds for arm in arms if arm.seeds > 1), default=1)
+    return min(
+        arm.seeds
+        for arms in tasks.values()
+        for name, arm in arms.items()
+        if arm.seeds > 1 or not name.startswith("tutor: ")
+    )

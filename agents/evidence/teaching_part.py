@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from curiosity_rl.agents.bench.pictures import kept
 from curiosity_rl.agents.evidence import pictures
 from curiosity_rl.agents.evidence.pictures import Dots
 from curiosity_rl.agents.evidence.plan import Question
@@ -42,7 +41,7 @@ def teaching_part(question: Question, tasks: Tasks, folder: Path) -> str:
     short = {_short(name): line for name, line in lines.items()}
     label = "pass rate at the end: a dot per run, IQM and 95 % interval"
     figure = pictures.dot_picture(panels, short, label)
-    picture = kept(figure, folder / f"{question.name}_runs.png")
+    picture = pictures.kept(figure, folder / f"{question.name}_runs.png")
     parts.append(f"![Pass rate at the end, a dot per run]({picture.name})\n")
     return "\n".join(parts)
 
@@ -70,7 +69,7 @@ def _learning(
         "pass rate of held-out students",
         levels,
     )
-    picture = kept(figure, folder / f"{question.name}.png")
+    picture = pictures.kept(figure, folder / f"{question.name}.png")
     return f"![Pass rate over training frames]({picture.name})\n"
 
 
@@ -96,7 +95,7 @@ def _by_amount(question: Question, tasks: Tasks, folder: Path) -> str:
         f"% {unit}",
         "pass rate of held-out students: IQM and 95 % interval",
     )
-    picture = kept(figure, folder / f"{question.name}.png")
+    picture = pictures.kept(figure, folder / f"{question.name}.png")
     return "\n".join(
         [
             level_table(arms, seeds, f"% {unit}"),
