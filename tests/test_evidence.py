@@ -172,6 +172,8 @@ def test_teaching_examines_on_the_way_without_leaving_a_trace() -> None:
 def test_tutors_teach_the_students_that_learners_are_examined_with() -> None:
     config = without_bonus(taught(seed=0))
     points = Tutoring("syllabus", 60).play(config)
+    drawn = [Tutoring("random", 60).play(replace(config, seed=s)) for s in (0, 1)]
+    assert drawn[0] == drawn[1]  # hence one run of each, whatever the seeds
     rows: list[Any] = evaluate(config.env, config.env_kwargs, None, episodes=60)
     (row,) = [row for row in rows if row.name == "fixed syllabus"]
     assert [p.value for p in points] == [row.pass_rate, row.mastered, row.distractors]

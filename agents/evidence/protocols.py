@@ -160,7 +160,7 @@ class Tutoring:
     students: int = 2000
 
     def play(self, config: ExperimentConfig) -> list[Point]:
-        """Teach; the seed is the tutor's own."""
+        """Teach; the examination seeds the tutor, so that all seeds give the same."""
         probe: Any = make_lanes(config.env, config.env_kwargs, 1)
         layout = probe.unwrapped.layout
         probe.close()

@@ -27,9 +27,9 @@ TUTOR_BONUSES: dict[str, tuple[str, Mapping[str, Any]]] = {
     "count": ("count", {}),
 }
 """Bonuses that a tutor learns with, by label; the first is that of the preset."""
-DRAWING_TUTORS = ("random", "zpdes")
-"""Tutors that draw random numbers: their seeds differ."""
-PLAIN_TUTORS = ("syllabus", "parent-inference", "omniscient")
+TUTORS = ("random", "syllabus", "zpdes", "parent-inference", "omniscient")
+"""Tutors made by hand. An examination gives them its own random numbers, the same for
+every seed: there is one run of each."""
 
 EXACT = {"mode": "exact"}
 LIMITS = {
@@ -95,7 +95,7 @@ def teaching(seed: int) -> list[Run]:
         bonus = replace(config, intrinsic=name, intrinsic_kwargs=dict(kwargs), name="")
         runs.append(Run("a", "tutor-v0", label, bonus, exams))
     plain = without_bonus(config)
-    for name in (*DRAWING_TUTORS, *(PLAIN_TUTORS if seed == 0 else ())):
+    for name in TUTORS if seed == 0 else ():
         runs.append(Run("a", "tutor-v0", f"tutor: {name}", plain, Tutoring(name)))
     return runs
 

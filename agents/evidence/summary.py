@@ -71,6 +71,8 @@ def summarised(rows: Iterable[Measurement]) -> tuple[Tasks, int]:
     tasks: Tasks = {}
     left_out: set[tuple[str, Identity]] = set()
     for row in rows:
+        if row.seed and row.arm.startswith("tutor: "):
+            continue  # the same run again, see `protocols.Tutoring`
         if row.settings != settings[row.task, row.arm]:
             left_out.add((row.arm, (row.task, row.seed, row.settings)))
             continue
