@@ -1,4 +1,4 @@
-"""The command line: `train`, `evaluate` and `calibrate`.
+"""The command line: `train`, `evaluate`, `calibrate` and `dashboard`.
 
 Only what `--help` needs is imported here; torch comes in when there is work to do.
 """
@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from jsonargparse import ArgumentParser
 
 from curiosity_rl.agents.config import ExperimentConfig, merge, read_config
-from curiosity_rl.agents.endings import INTERRUPTED, RunEnded
+from curiosity_rl.agents.dashboard import dashboard_main
+from curiosity_rl.agents.endings import WRONG_INPUT, guarded, refuse
 from curiosity_rl.agents.flags import parse
 
-WRONG_INPUT = 2
 LEAST = 10
 """No skill can be calibrated on fewer students or answers."""
 _SHORT = {"n_timesteps": "-n", "log_folder": "-f"}
@@ -60,6 +60,7 @@ commands:
   train      train an agent in a world, then evaluate it
   evaluate   evaluate a finished run again
   calibrate  make a population of students of a log of real answers
+  dashboard  show all runs in a browser: curves, pictures, settings
 
 curiosity-rl COMMAND --help says what a command takes."""
 
@@ -79,9 +80,10 @@ def main(args: Sequence[str] | None = None) -> int:
         "train": train_main,
         "evaluate": evaluate_main,
         "calibrate": calibrate_main,
+        "dashboard": dashboard_main,
     }
     if given[0] not in commands:
-        return _refuse(
+        return refuse(
             f"unknown command {given[0]!r}; known: {', '.join(commands)}",
         )
     return commands[given[0]](given[1:])
@@ -89,17 +91,17 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def train_main(args: Sequence[str] | None = None) -> int:
     """Train as the flags say; returns the exit code."""
-    return _guarded(_train, args)
+    return guarded(_train, args)
 
 
 def evaluate_main(args: Sequence[str] | None = None) -> int:
     """Evaluate a run, or a world's baselines; returns the exit code."""
-    return _guarded(_evaluate, args)
+    return guarded(_evaluate, args)
 
 
 def calibrate_main(args: Sequence[str] | None = None) -> int:
     """Make a population of a log of answers; returns the exit code."""
-    return _guarded(_calibrate, args)
+    return guarded(_calibrate, args)
 
 
 def _train(args: Sequence[str]) -> None:
@@ -273,11 +275,13 @@ def _train_parser() -> ArgumentParser:
         if item.name in _SHORT:
             flags.insert(0, _SHORT[item.name])
         missing = item.default is dataclasses.MISSING
+        alone = {"nargs": "?", "const": True} if hints[item.name] is bool else {}
         parser.add_argument(
             *flags,
             type=hints[item.name],
             default={} if missing else item.default,
             help=item.metadata["help"],
+            **alone,
         )
     return parser
 
@@ -347,30 +351,3 @@ def _calibrate_parser() -> ArgumentParser:
         help="column: when, a number or a date; without it, lines stand in order",
     )
     return parser
-
-
-def _guarded(
-    command: Callable[[Sequence[str]], None], args: Sequence[str] | None
-) -> int:
-    """Run a command; wrong input becomes a sentence on stderr and exit code 2."""
-    try:
-        command(sys.argv[1:] if args is None else args)
-    except ValueError as error:
-        return _refuse(" ".join(str(error).split()))
-    except SystemExit as stop:  # --help
-        return int(stop.code or 0)
-    except RunEnded as end:
-        print(end, file=sys.stderr)
-        return end.exit_code
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return INTERRUPTED
-    except OSError as error:
-        where = "" if error.filename is None else f"{error.filename}: "
-        return _refuse(f"{where}{error.strerror or error}")
-    return 0
-
-
-def _refuse(sentence: str) -> int:
-    print(f"error: {sentence}", file=sys.stderr)
-    return WRONG_INPUT

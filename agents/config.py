@@ -119,6 +119,7 @@ class ExperimentConfig:
     num_threads: int = _setting(1, "torch threads; 1 is fastest for small networks")
     device: str = _setting("cpu", "torch device: cpu, cuda, auto")
     progress: bool = _setting(True, "show progress and tables")
+    track: bool = _setting(False, "copy the logs to Weights & Biases (needs wandb)")
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))

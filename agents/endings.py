@@ -1,14 +1,19 @@
-"""How a run ends that does not reach its end: a sentence, an exit code, a way on."""
+"""How commands end before their end: a sentence, an exit code, a way on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from curiosity_rl.agents.imports import modules_of_this_folder
 
 if TYPE_CHECKING:
     from curiosity_rl.agents.runs import RunFolder
 
+WRONG_INPUT = 2
+"""Exit code for what cannot be done as it was asked for."""
 FAILED = 1
 """Exit code of a run that its disk or its world's numbers ended."""
 INTERRUPTED = 130
@@ -65,3 +70,32 @@ def _way_on(folder: RunFolder) -> str:
     saved = sorted(path.name for path in folder.checkpoints.glob("step_*"))
     kept = f"saved: {saved[-1]}" if saved else "nothing was saved yet"
     return f"{kept}; go on: curiosity-rl train --resume {folder.path}"
+
+
+def guarded(
+    command: Callable[[Sequence[str]], None], args: Sequence[str] | None
+) -> int:
+    """Run a command; wrong input becomes a sentence on stderr and an exit code."""
+    try:
+        with modules_of_this_folder():
+            command(sys.argv[1:] if args is None else args)
+    except ValueError as error:
+        return refuse(" ".join(str(error).split()))
+    except SystemExit as stop:  # --help
+        return int(stop.code or 0)
+    except RunEnded as end:
+        print(end, file=sys.stderr)
+        return end.exit_code
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+    except OSError as error:
+        where = "" if error.filename is None else f"{error.filename}: "
+        return refuse(f"{where}{error.strerror or error}")
+    return 0
+
+
+def refuse(sentence: str) -> int:
+    """Print an error; return the exit code of wrong input."""
+    print(f"error: {sentence}", file=sys.stderr)
+    return WRONG_INPUT

@@ -28,6 +28,7 @@ from curiosity_rl.agents.runs import (
     check_writable,
     folder_name,
 )
+from curiosity_rl.agents.syncing import check_track, synced
 from curiosity_rl.agents.training import learn
 from curiosity_rl.agents.worlds import make_lanes
 from curiosity_rl.checkpoint import weights_sha256
@@ -131,6 +132,7 @@ def prepare(config: ExperimentConfig) -> Experiment:
     Raises:
         ValueError: If anything in the configuration is not possible.
     """
+    check_track(config)
     check_writable(Path(config.log_folder) / folder_name(config.env))
     experiment = build(config)
     lanes: VecEnv = VectorEnvAdapter(make_lanes(config.env, config.env_kwargs, 1), [0])
@@ -179,7 +181,8 @@ def finish(
         model.logger.record(f"eval/{name}", getattr(row, name))
 
     with folder.locked(), torch_threads(config.num_threads):
-        learnt = learn(config, model, folder, test, before)
+        with synced(config, folder):
+            learnt = learn(config, model, folder, test, before)
         start = time.monotonic()
         rows = experiment.evaluate(config.eval_students, baselines, config.progress)
         seconds = time.monotonic() - start

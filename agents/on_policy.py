@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,6 +32,7 @@ from curiosity_rl.agents.two_streams import (
     two_streamed,
 )
 from curiosity_rl.protocols import IntrinsicReward, Transitions
+from curiosity_rl.tracking.bonus import bonus_metrics
 
 
 class IntrinsicOnPolicy(OnPolicyAlgorithm):
@@ -55,10 +57,13 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
     environment in the middle of episodes, or goes on after a rollout that a callback
     broke off, the reward's `forget` is called: its memory of these episodes is void.
 
-    Logged besides SB3's own: `rollout/intrinsic_reward_mean`, `_std`, `_share` (of the
-    total absolute reward), `train/explained_variance` (extrinsic) and
+    Logged besides SB3's own: `rollout/intrinsic_reward_mean` and the others of
+    `tracking.bonus.bonus_metrics`, `train/explained_variance` (extrinsic) and
     `train/explained_variance_intrinsic`, and under `intrinsic/` whatever the reward's
     `update` returns.
+
+    Attributes:
+        bonus_seconds: Time spent on the bonus so far: paying it, and learning.
 
     Pretraining without a reward from the world: `extrinsic=False`. The extrinsic head
     then learns that there is none. To fine-tune, set `model.extrinsic = True` and call
@@ -131,8 +136,10 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         self.episodic_intrinsic = episodic_intrinsic
         self.normalize_streams = normalize_streams
         self.two_heads = intrinsic is not None and coef != 0
+        self.rollout_bonus: np.ndarray | None = None
         self._recorder: TransitionRecorder | None = None
         self._broken_off = False
+        self.bonus_seconds = 0.0
         self._check()
         if _init_setup_model:
             self._setup_model()
@@ -270,9 +277,14 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
     def _add_stream(self, buffer: TwoStreams) -> None:
         """Pay the bonus of the rollout and add its advantages to the policy's."""
         assert self._recorder is not None
+        start = time.perf_counter()
         batch = self._recorder.drain()
         bonus = self._pay(batch)
-        self._log_bonus(bonus, batch.reward)
+        self.bonus_seconds += time.perf_counter() - start
+        weight = self._extrinsic_weight
+        metrics = bonus_metrics(bonus, batch.reward, self.coef, weight)
+        for key, value in metrics.items():
+            self.logger.record(f"rollout/{key}", value)
         lam = self.gae_lambda if self.gae_lambda_int is None else self.gae_lambda_int
         advantages_int = gae(
             bonus,
@@ -293,6 +305,7 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         if self.intrinsic is None:
             return np.zeros(batch.shape, np.float32)
         bonus = pay(self.intrinsic, batch, self._steps - len(batch.reward))
+        self.rollout_bonus = bonus
         for key, value in self.intrinsic.update(batch).items():
             self.logger.record(f"intrinsic/{key}", value)
         return bonus
@@ -326,14 +339,6 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
             values = self.policy.predict_both_values(tensors, *memory)
         return values[:, 1].cpu().numpy()
 
-    def _log_bonus(self, bonus: np.ndarray, extrinsic: np.ndarray) -> None:
-        paid = self.coef * float(np.abs(bonus).sum())
-        total = paid + self._extrinsic_weight * float(np.abs(extrinsic).sum())
-        self.logger.record("rollout/intrinsic_reward_mean", float(bonus.mean()))
-        self.logger.record("rollout/intrinsic_reward_std", float(bonus.std()))
-        share = paid / total if total > 0 else 0.0
-        self.logger.record("rollout/intrinsic_reward_share", share)
-
     def train(self) -> None:
         """Update the policy and both value heads from the rollout."""
         if not self.two_heads:
@@ -354,7 +359,8 @@ class IntrinsicOnPolicy(OnPolicyAlgorithm):
         self.logger.record("train/value_loss", 2 * mean_loss)  # sum over the heads
 
     def _excluded_save_params(self) -> list[str]:
-        return [*super()._excluded_save_params(), "intrinsic", "_recorder"]
+        own = ["intrinsic", "_recorder", "bonus_seconds", "rollout_bonus"]
+        return [*super()._excluded_save_params(), *own]
 
 
 def _standardise(advantages: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Outcomes of many runs: played in processes of their own, kept in a CSV file."""
+"""Outcomes of many runs: each played in a process of its own, kept in a CSV file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import io
 import json
 import multiprocessing
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -15,7 +16,12 @@ from dataclasses import asdict, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from curiosity_rl.registry import unknown_name
+
 Outcome = TypeVar("Outcome")
+Backend = Callable[..., Iterator[tuple[tuple[Any, ...], Any]]]
+"""Plays runs, as `play_all` does."""
+BACKENDS = ("processes", "ray")
 UNIMPORTANT = ("seed", "name", "log_folder", "progress", "save_freq")
 """Settings that do not tell a row of runs from others."""
 
@@ -45,8 +51,11 @@ def play_and_keep(
     jobs: int,
     label: Callable[..., str],
     keep: Callable[[Outcome], str],
+    backend: str = "processes",
 ) -> None:
-    """Call `play(*run)` for all runs; tell of each as it ends.
+    """Call `play(*run)` for all runs; tell of each as it ends, and of the time left.
+
+    Runs that fail, or whose process dies, are tried once more after all others.
 
     Args:
         play: See `play_all`.
@@ -54,24 +63,72 @@ def play_and_keep(
         jobs: Processes at a time.
         label: Returns a run's name, of its arguments.
         keep: Called with each result; returns what to tell of it.
+        backend: One of `BACKENDS`.
 
     Raises:
-        RuntimeError: If runs failed; names them, after all others have ended.
+        ValueError: If the backend is unknown or not installed.
+        RuntimeError: If runs failed twice; names them, after all others have ended.
     """
+    play_on = chosen_backend(backend)
+    start = time.monotonic()
+    repeated: list[str] = []
     failed: list[str] = []
-    for number, (run, outcome) in enumerate(play_all(play, runs, jobs), 1):
+
+    def tell(line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def tried() -> Iterator[tuple[tuple[Any, ...], Outcome | Exception]]:
+        broken = []
+        for run, outcome in play_on(play, runs, jobs):
+            if isinstance(outcome, Exception):
+                broken.append(run)
+                repeated.append(label(*run))
+                tell(f"{label(*run)}: {_told(outcome)}; it is tried again at the end")
+            else:
+                yield run, outcome
+        if broken:
+            yield from play_on(play, broken, jobs)
+
+    for ended, (run, outcome) in enumerate(tried(), 1):
         if isinstance(outcome, Exception):
             failed.append(label(*run))
-            told = f"failed: {type(outcome).__name__}: {outcome}"
+            told = _told(outcome)
         else:
             told = keep(outcome)
-        line = f"[{number}/{len(runs)}] {label(*run)}: {told}"
-        print(line, file=sys.stderr, flush=True)
+        rest = (time.monotonic() - start) / ended * (len(runs) - ended)
+        left = f"; {_duration(rest)} left" if ended < len(runs) else ""
+        tell(f"[{ended}/{len(runs)}] {label(*run)}: {told}{left}")
+    if repeated:
+        tell(f"run twice, as the first try failed: {'; '.join(repeated)}")
     if failed:
         raise RuntimeError(
-            f"{len(failed)} of {len(runs)} runs failed: {'; '.join(failed)}; the "
+            f"{len(failed)} of {len(runs)} runs failed twice: {'; '.join(failed)}; the "
             "outcomes of the others are kept, the same command repeats these"
         )
+
+
+def chosen_backend(name: str) -> Backend:
+    """Return what plays runs: in processes of this machine, or on a Ray cluster.
+
+    Raises:
+        ValueError: If the backend is unknown or not installed.
+    """
+    if name not in BACKENDS:
+        raise ValueError(unknown_name("backend", name, BACKENDS))
+    if name == "processes":
+        return play_all
+    from curiosity_rl.agents.cluster import play_on_cluster, require
+
+    require()
+    return play_on_cluster
+
+
+def _told(error: Exception) -> str:
+    return f"failed: {type(error).__name__}: {error}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
 
 
 def play_all(

@@ -14,11 +14,12 @@ from curiosity_rl.adapters.lanes_state import begin_anew
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.experiment import Experiment, Result, build, finish
 from curiosity_rl.agents.runs import RunFolder, open_run
+from curiosity_rl.agents.syncing import check_track
 from curiosity_rl.agents.training import versions
 from curiosity_rl.checkpoint import CheckpointError, newest_whole
 from curiosity_rl.seeding import resumed_seeds
 
-_NO_MATTER = {"log_folder", "name", "progress", "save_freq"}
+_NO_MATTER = {"log_folder", "name", "progress", "save_freq", "track"}
 """Settings that change nothing of what is learnt."""
 
 
@@ -78,6 +79,7 @@ def reopen(path: str | Path, progress: bool | None = None) -> StoppedRun:
         )
     if progress is not None:
         config = dataclasses.replace(config, progress=progress)
+    check_track(config)
     experiment = build(config)
     if not _has_checkpoint(folder):
         note = "no checkpoint was saved: it begins again at step 0"

@@ -59,6 +59,17 @@ class EpisodeLog(VectorWrapper[Any, Any, Any, Any, Any]):
         values = self._returns if kind == "return" else self._successes
         return float(np.mean(values)) if len(values) == values.maxlen else math.nan
 
+    def recent(self, kind: str) -> float:
+        """Return the same over the episodes there are; 0 before the first has ended."""
+        values = self._returns if kind == "return" else self._successes
+        return float(np.mean(values)) if values else 0.0
+
+    def forget(self) -> None:
+        """Forget all finished episodes."""
+        self.count = 0
+        self._returns.clear()
+        self._successes.clear()
+
 
 class StopWhenSolved(BaseCallback):
     """Ends training after the rollout that brings the average to the level.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -10,16 +11,22 @@ from importlib import metadata
 from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
 from curiosity_rl.adapters.algorithm_state import GoOn, algorithm_state
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.interrupts import StopRequest, StopWhenAsked
 from curiosity_rl.agents.runs import RunFolder
-from curiosity_rl.tracking.callback import Every, ProgressCallback, TrackingCallback
+from curiosity_rl.tracking.callback import TrackingCallback
+from curiosity_rl.tracking.gallery import GalleryCallback
 from curiosity_rl.tracking.log_files import RunLogger, told_once
+from curiosity_rl.tracking.pacing import Every, ProgressCallback
 
 PACKAGES = ("curiosity-rl", "gymnasium", "numpy", "numba", "stable-baselines3", "torch")
 """What the numbers of a run depend on, besides its settings."""
+SHOWN = ("algo", "coef", "env", "intrinsic", "n_envs", "n_timesteps", "seed")
+"""Settings in TensorBoard's table of runs, which shows the first five of the alphabet
+unless it is told otherwise."""
 
 
 def versions() -> dict[str, str]:
@@ -56,9 +63,21 @@ def learn(
         Stopped: If the run was asked to stop; it is saved then.
     """
     start = time.monotonic() - (0.0 if before is None else float(before["seconds"]))
-    request, tracking = StopRequest(), TrackingCallback()
-    logger = RunLogger(folder.path, None if before is None else before["log"])
+    request, gallery = StopRequest(), GalleryCallback()
+    tracking = TrackingCallback(
+        {name: getattr(config, name) for name in SHOWN},
+        ["eval/"] if config.eval_freq else (),
+    )
+    options, every = _log_interval(model)
+    logger = RunLogger(folder.path, None if before is None else before["log"], every)
     model.set_logger(logger)
+
+    def aside(action: Callable[[int], None]) -> Callable[[int], None]:
+        def timed(steps: int) -> None:
+            with tracking.aside:
+                action(steps)
+
+        return timed
 
     def save(steps: int) -> None:
         state = {
@@ -66,6 +85,7 @@ def learn(
             "versions": versions(),
             "model": algorithm_state(model),
             "tracking": tracking.state_dict(),
+            "gallery": gallery.state_dict(),
             "last": {name: timer.last for name, timer in timers.items()},
             "log": logger.state(),
             "seconds": time.monotonic() - start,
@@ -73,17 +93,19 @@ def learn(
         folder.save_checkpoint(steps, state)
 
     timers = {
-        "save": Every(config.save_freq, save),
-        "test": Every(config.eval_freq, test),
+        "save": Every(config.save_freq, aside(save)),
+        "test": Every(config.eval_freq, aside(test)),
     }
     if before is not None:
         tracking.load_state_dict(before["tracking"])
+        gallery.load_state_dict(before["gallery"])
         for name, timer in timers.items():
             timer.last = before["last"][name]
     progress = ProgressCallback(config.n_timesteps, tracking)
     callbacks = [
         None if before is None else GoOn(before["model"]),
         tracking,
+        gallery,
         progress if config.progress else None,
         timers["save"] if config.save_freq else None,
         # What is due after the stop is done after the run has gone on.
@@ -95,10 +117,23 @@ def learn(
             rest = config.n_timesteps - model.num_timesteps
             if rest > 0:
                 chosen = [callback for callback in callbacks if callback is not None]
-                model.learn(rest, callback=chosen, reset_num_timesteps=before is None)
-            model.logger.dump(model.num_timesteps)
+                model.learn(rest, chosen, reset_num_timesteps=before is None, **options)
+            logger.write_all(model.num_timesteps)
             save(model.num_timesteps)
         return time.monotonic() - start
     finally:
         progress.close()
         logger.close()
+
+
+def _log_interval(model: BaseAlgorithm) -> tuple[dict[str, Any], int]:
+    """Have an on-policy algorithm offer all its iterations to the logger.
+
+    Returns:
+        What to pass to `learn`, and after how many iterations to log, as the algorithm
+        would by itself.
+    """
+    if not isinstance(model, OnPolicyAlgorithm):
+        return {}, 1
+    learn = inspect.signature(model.learn)
+    return {"log_interval": 1}, int(learn.parameters["log_interval"].default)

@@ -14,6 +14,7 @@ from gymnasium.envs.registration import EnvSpec, load_env_creator, registry
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.preprocessing import is_image_space
 
+from curiosity_rl.adapters.visited import NotesCell
 from curiosity_rl.registry import WORLDS
 
 SMALLEST_IMAGE = 36
@@ -40,7 +41,8 @@ def import_packages(names: str) -> None:
             importlib.import_module(name)
         except (ImportError, ValueError) as error:
             raise ValueError(
-                f"gym_packages: cannot import {name!r} ({error}); install the package"
+                f"gym_packages: cannot import {name!r} ({error}); install the package, "
+                "or stand in the folder that holds it"
             ) from error
 
 
@@ -57,7 +59,7 @@ def find_world(env_id: str) -> EnvSpec:
         except (ImportError, ValueError) as error:
             raise ValueError(
                 f"world {env_id!r}: cannot import {module!r} ({error}); install the "
-                "package that registers it"
+                "package that registers it, or stand in the folder that holds it"
             ) from error
     if name in registry:
         return registry[name]
@@ -97,7 +99,8 @@ def fitting(
 
     Parts of a Dict that are no numbers (text, MiniGrid's mission) are left out; a Dict,
     tuple or image in which nothing is large enough for Stable-Baselines3's CNN is laid
-    flat, discrete parts one-hot. Everything else stays as it is.
+    flat, discrete parts one-hot. Everything else stays as it is. The cells of a world
+    that tells its coverage are noted, see `adapters.visited`.
 
     Raises:
         ValueError: If the world refuses its settings.
@@ -105,8 +108,10 @@ def fitting(
     with as_refusal(spec.id):
         env = gym.make(spec.id, **env_kwargs)
     space = env.observation_space
-    env.close()
     wrappers: list[Callable[[gym.Env], gym.Env]] = []
+    if NotesCell.possible(env):
+        wrappers.append(NotesCell)
+    env.close()
     if isinstance(space, spaces.Dict):
         told = [key for key, part in space.items() if isinstance(part, NUMBERS)]
         if len(told) < len(space):

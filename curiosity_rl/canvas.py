@@ -18,8 +18,16 @@ PAPER = (250, 249, 246)
 INK = (45, 52, 64)
 MUTED = (203, 207, 213)
 GOLD = (235, 158, 28)
-_RAMP = np.array(  # pale sand to deep sea: lighter means less
+SEA = np.array(  # pale sand to deep sea: lighter means less
     [[244, 236, 219], [183, 219, 190], [90, 178, 165], [36, 123, 145], [24, 74, 117]],
+    dtype=float,
+)
+FIRE = np.array(
+    [[252, 238, 205], [253, 200, 118], [241, 134, 62], [207, 66, 46], [122, 20, 46]],
+    dtype=float,
+)
+PLUM = np.array(
+    [[245, 236, 244], [215, 186, 222], [172, 128, 192], [124, 72, 158], [70, 26, 108]],
     dtype=float,
 )
 _DIGIT_ROWS = (  # rows of 3 bits, top to bottom
@@ -36,15 +44,19 @@ _DIGIT_ROWS = (  # rows of 3 bits, top to bottom
 )
 
 
-def ramp(values: Any) -> np.ndarray:
+def ramp(values: Any, stops: np.ndarray = SEA) -> np.ndarray:
     """Map numbers in [0, 1] to colours `(..., 3)` float, pale (0) to deep (1).
 
     Values outside the range are clipped.
+
+    Args:
+        values: The numbers.
+        stops: Colours between which to blend, `(n, 3)`: `SEA`, `FIRE` or `PLUM`.
     """
-    at = np.clip(np.asarray(values, dtype=float), 0.0, 1.0) * (len(_RAMP) - 1)
-    low = np.minimum(at.astype(int), len(_RAMP) - 2)
+    at = np.clip(np.asarray(values, dtype=float), 0.0, 1.0) * (len(stops) - 1)
+    low = np.minimum(at.astype(int), len(stops) - 2)
     part = (at - low)[..., None]
-    return _RAMP[low] * (1.0 - part) + _RAMP[low + 1] * part
+    return stops[low] * (1.0 - part) + stops[low + 1] * part
 
 
 class Canvas:

@@ -50,6 +50,26 @@ class Transitions:
         """`(T, N)`: steps and lanes."""
         return self.reward.shape[0], self.reward.shape[1]
 
+    def latest(self, rows: int = 1) -> Transitions:
+        """Return the last steps, as few as hold so many transitions: for a log."""
+        steps = slice(-max(-(-rows // max(self.shape[1], 1)), 1), None)
+        return Transitions(
+            obs=_steps(self.obs, steps),
+            action=self.action[steps],
+            reward=self.reward[steps],
+            next_obs=_steps(self.next_obs, steps),
+            terminated=self.terminated[steps],
+            truncated=self.truncated[steps],
+            info={key: value[steps] for key, value in self.info.items()},
+            lanes=self.lanes,
+        )
+
+
+def _steps(obs: Observation, steps: slice) -> Observation:
+    if isinstance(obs, Mapping):
+        return {key: value[steps] for key, value in obs.items()}
+    return obs[steps]
+
 
 @runtime_checkable
 class IntrinsicReward(Protocol):

@@ -176,21 +176,26 @@ def unknown_name(kind: str, given: str, allowed: Iterable[str]) -> str:
     return f"unknown {kind} {given!r}: {hint}known: {', '.join(names)}"
 
 
-def register_worlds() -> None:
-    """Register every world with Gymnasium, as `ID` and as `curiosity_rl/ID`.
+def register_world(env_id: str, spec: WorldSpec) -> None:
+    """Register a world with Gymnasium under both faces; one of another package too.
 
     Without Gymnasium's wrappers that check use and order: the faces do that themselves,
     and a wrapper costs as much as the rules of a step.
     """
+    register(
+        env_id,
+        entry_point="curiosity_rl.envs.faces:SingleEnv",
+        vector_entry_point="curiosity_rl.envs.faces:BatchEnv",
+        max_episode_steps=spec.max_episode_steps,
+        order_enforce=False,
+        disable_env_checker=True,
+        kwargs={"world": spec.world, **spec.kwargs},
+    )
+
+
+def register_worlds() -> None:
+    """Register every world of this package, as `ID` and as `curiosity_rl/ID`."""
     for name, spec in WORLDS.items():
         for env_id in (name, f"curiosity_rl/{name}"):
             if env_id not in registry:
-                register(
-                    env_id,
-                    entry_point="curiosity_rl.envs.faces:SingleEnv",
-                    vector_entry_point="curiosity_rl.envs.faces:BatchEnv",
-                    max_episode_steps=spec.max_episode_steps,
-                    order_enforce=False,
-                    disable_env_checker=True,
-                    kwargs={"world": spec.world, **spec.kwargs},
-                )
+                register_world(env_id, spec)

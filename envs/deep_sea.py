@@ -146,6 +146,9 @@ class DeepSea(World):
         ValueError: If a setting is not allowed.
     """
 
+    coverage_axes = ("depth", "column")
+    landmarks = ("treasure",)
+
     def __init__(
         self,
         size: int = 20,
@@ -199,6 +202,9 @@ class DeepSea(World):
     def coverage(self, state: State) -> np.ndarray:
         """Return the cell `row * size + column`, the last one where it is over."""
         return np.minimum(state.row, self.budget - 1) * self.budget + state.column
+
+    def at_landmarks(self, state: State) -> np.ndarray:
+        return state.found[:, None].copy()
 
     def render(self, state: State, lane: int) -> np.ndarray:
         side, size = max(320 // self.budget, 4), self.budget

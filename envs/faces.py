@@ -162,6 +162,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.empty(0, np.int64)
         self._ended_in = np.empty(0, np.int64)
+        self._ended_at = np.empty((0, 0), np.bool_)
+        self._visited: np.ndarray | None = None
 
     @property
     def layout(self) -> Any:
@@ -220,6 +222,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             lanes.seed(lanes.all, drawn)
         self._elapsed[chosen] = 0
         self._ended = self._ended[:0]
+        self._visited = None
         self.world.reset(lanes.state, chosen)
         info: dict[str, Any] = {}
         _scatter(info, self.world.reset_info(lanes.state, chosen), chosen, lanes.all)
@@ -230,6 +233,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         lanes = self._lanes
         lanes.check_begun()
         obs = lanes.empty()
+        self._visited = None
         reward, terminated = self.world.step(
             lanes.state, lanes.actions.every(actions), obs
         )
@@ -249,6 +253,8 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         final_info: dict[str, Any] = {}
         _scatter(final_info, _rows(step_info, done), done, lanes.all)
         self._ended_in = self.world.coverage(lanes.state)[done]
+        if self.world.landmarks:
+            self._ended_at = self.world.at_landmarks(lanes.state)[done]
         self._elapsed[done] = 0
         self.world.reset(lanes.state, done)
         self.world.observe(lanes.state, done, obs)
@@ -262,6 +268,10 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         info |= {"final_info": final_info, "_final_info": mask.copy()}
         return obs, reward, terminated, truncated, info
 
+    def report(self, lanes: np.ndarray) -> dict[str, Any]:
+        """Tell of the episodes in progress in these lanes what a reset tells."""
+        return self.world.reset_info(self._lanes.state, lanes)
+
     def coverage(self) -> np.ndarray:
         """Return the flat index of each lane's visited cell, `(n,)` int64."""
         return self.world.coverage(self._lanes.state)
@@ -272,10 +282,23 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
         That is `coverage()`, but for lanes whose episode ended: they begin anew in the
         same step, and this is the last cell of the finished episode.
         """
-        cells = self.coverage()
+        if self._visited is None:  # several may ask after one step
+            self._visited = self.coverage()
+            if self._ended.size:
+                self._visited[self._ended] = self._ended_in
+        return self._visited
+
+    @property
+    def landmarks(self) -> tuple[str, ...]:
+        """Names of what exploration finds on its way, in order."""
+        return self.world.landmarks
+
+    def at_landmarks(self) -> np.ndarray:
+        """Return which landmarks each lane's last step led to, `(n, L)` bool."""
+        reached = self.world.at_landmarks(self._lanes.state)
         if self._ended.size:
-            cells[self._ended] = self._ended_in
-        return cells
+            reached[self._ended] = self._ended_at
+        return reached
 
     @property
     def coverage_shape(self) -> tuple[int, ...]:
@@ -299,6 +322,7 @@ class BatchEnv(VectorEnv[Any, Any, Any]):
             )
         self._lanes.set_state(state)
         self._elapsed[...] = state["elapsed"]
+        self._ended, self._visited = self._ended[:0], None
 
     def render(self) -> Any:
         """Draw every lane; None without a render mode."""

@@ -157,6 +157,10 @@ class NoisyCorridor(World):
         ValueError: If a setting is not allowed.
     """
 
+    coverage_axes = ("place",)
+    region_names = REGIONS
+    landmarks = REGIONS[1:]
+
     def __init__(
         self,
         width: int = 5,
@@ -202,6 +206,10 @@ class NoisyCorridor(World):
 
     def coverage(self, state: State) -> np.ndarray:
         return state.place.copy()
+
+    def at_landmarks(self, state: State) -> np.ndarray:
+        region = state.place // self.params.width
+        return region[:, None] >= np.arange(1, len(REGIONS))
 
     def render(self, state: State, lane: int) -> np.ndarray:
         width, pixels, side = self.params.width, self.params.pixels, 32

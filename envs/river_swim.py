@@ -97,6 +97,9 @@ class RiverSwim(World):
     """
 
     reward_range = (0.0, GOAL_REWARD)
+    landmarks = ("far-bank",)
+
+    coverage_axes = ("place",)
 
     def __init__(self, size: int = 6) -> None:
         self.goal = whole("size", size, 2, 1000) - 1
@@ -121,6 +124,9 @@ class RiverSwim(World):
 
     def coverage(self, state: State) -> np.ndarray:
         return state.place.copy()
+
+    def at_landmarks(self, state: State) -> np.ndarray:
+        return (state.place == self.goal)[:, None]
 
     def render(self, state: State, lane: int) -> np.ndarray:
         canvas = Canvas(64, 64 * self.coverage_shape[0])

@@ -21,12 +21,22 @@ class World(Protocol):
         action_space: Space of one action.
         reward_range: Smallest and largest reward of a step.
         coverage_shape: Shape of the table of cells that exploration can visit.
+        coverage_axes: What its axes are called in pictures; empty: rows and columns. Of
+            three axes the first is a tuple, the names of its tables.
+        region_names: What the numbers are called that `step_info` reports as `region`;
+            empty where it reports none.
+        landmarks: Names of what exploration finds on its way, in order, such as a key,
+            a door and a goal; letters, digits, `-` and `_`. By default none. Nothing
+            that learns sees them: they are for curves.
     """
 
     observation_space: gym.Space[Any]
     action_space: gym.Space[Any]
     reward_range: tuple[float, float]
     coverage_shape: tuple[int, ...]
+    coverage_axes: tuple[Any, ...] = ()
+    region_names: tuple[str, ...] = ()
+    landmarks: tuple[str, ...] = ()
 
     def allocate(self, lanes: int) -> Any:
         """Return an empty state of so many lanes."""
@@ -93,6 +103,14 @@ class World(Protocol):
     def coverage(self, state: Any) -> np.ndarray:
         """Return the visited cell of each lane, `(n,)` int64, flat index."""
         ...
+
+    def at_landmarks(self, state: Any) -> np.ndarray:
+        """Tell which landmarks the last step of each lane led to, `(n, L)` bool.
+
+        A fresh array, a column for each of `landmarks`. Called after every step until
+        all landmarks were reached once, and also for what an episode ends with.
+        """
+        return np.zeros((len(state.rng), len(self.landmarks)), dtype=np.bool_)
 
     def render(self, state: Any, lane: int) -> np.ndarray:
         """Draw one lane, `(height, width, 3)` uint8."""

@@ -5,9 +5,12 @@ students   exercises per second of every student model
 starting   how long kernels compile on first use, and first steps take from then on
 training   speed of training against the same PPO on an environment that does nothing
 overhead   what every bonus costs, against the PPO that it is added to
+logging    what curves, pictures and tables of a run cost
 bonuses    what an agent learns with every bonus, several seeds each
 solving    frames and seconds to solve each world, with and without the bonus
 exploring  what is found with every bonus where nothing else is paid
+evidence   runs that answer what curiosity is good for, ten seeds each
+report     what those runs say: tables and pictures
 """
 
 from __future__ import annotations
@@ -154,6 +157,32 @@ def training(
     )
 
 
+def logging(
+    envs: tuple[str, ...] = ("door-key-v0", "tutor-v0", "river-swim-v0"),
+    n_timesteps: int | None = None,
+) -> None:
+    """Print what all that a run logs costs, against the same training without it.
+
+    Both in one process, rollout by rollout in turn. Limit: 3 % by the parts.
+
+    Args:
+        envs: Ids of worlds, with their presets.
+        n_timesteps: Training steps; None for those of the preset.
+    """
+    from curiosity_rl.agents.config import ExperimentConfig
+    from curiosity_rl.agents.logging_cost import logging_cost
+
+    rows, names = [], ("curves", "pictures", "logger", "writing thread")
+    for env in envs:
+        given = {} if n_timesteps is None else {"n_timesteps": n_timesteps}
+        cost = logging_cost(ExperimentConfig.load(env=env, **given))
+        parts = [f"{cost.parts[name]:.2f}" for name in names]
+        whole = [f"{cost.plain:,.0f}", f"{cost.ratio:.3f}"]
+        rows.append([env, *whole, *parts, f"{100 * cost.share:.2f} %"])
+    head = ("world", "without", "ratio", *names, "share by parts")
+    show("logging: CPU ms of a rollout and its update", head, rows)
+
+
 def overhead(
     rounds: int = 5, end_to_end: bool = True, names: tuple[str, ...] = ()
 ) -> None:
@@ -295,6 +324,41 @@ def exploring(
     print(text)
 
 
+def evidence(
+    questions: str = "",
+    seeds: int = 10,
+    jobs: int = 2,
+    backend: str = "processes",
+    folder: str = "docs/evidence",
+    tasks: tuple[str, ...] = (),
+) -> None:
+    """Play the runs that answer the questions; runs in the files are not repeated.
+
+    Args:
+        questions: Keys, such as "a b"; empty for all.
+        seeds: Number of seeds, from 0.
+        jobs: Processes at a time.
+        backend: processes of this machine, or a ray cluster.
+        folder: Where the files are.
+        tasks: Names of tasks; empty for all of these questions.
+    """
+    from curiosity_rl.agents.evidence.manifest import gather
+
+    gather(questions.split(), range(seeds), Path(folder), jobs, backend, tasks)
+
+
+def report(folder: str = "docs/evidence", noise: str = "docs/noisy_tv.csv") -> None:
+    """Write tables and pictures of what the runs of `evidence` came to.
+
+    Args:
+        folder: Where the CSV files are, and the report will be.
+        noise: CSV file of runs before a noisy television; left out if there is none.
+    """
+    from curiosity_rl.agents.evidence.report import write_report
+
+    print(write_report(Path(folder), Path(noise)))
+
+
 if __name__ == "__main__":
     try:
         auto_cli(
@@ -304,9 +368,12 @@ if __name__ == "__main__":
                 starting,
                 training,
                 overhead,
+                logging,
                 bonuses,
                 solving,
                 exploring,
+                evidence,
+                report,
             ]
         )
     except ValueError as error:

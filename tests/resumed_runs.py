@@ -21,7 +21,8 @@ from curiosity_rl.agents.experiment import build, finish
 from curiosity_rl.agents.resuming import reopen
 from curiosity_rl.agents.runs import RunFolder, begin
 
-CLOCK = {"time/fps", "time/time_elapsed", "time/steps_per_second"}
+SHARES = {f"time/share_{part}" for part in ("world", "policy", "bonus", "update")}
+CLOCK = {"time/fps", "time/time_elapsed", "time/steps_per_second", *SHARES}
 """What is logged of the clock, and so differs between any two runs."""
 
 

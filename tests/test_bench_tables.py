@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from curiosity_rl.agents.bench import compare_tutors, equity, report, robustness_matrix
-from curiosity_rl.agents.bench.compare import Comparison, is_privileged
+from curiosity_rl.agents.bench.compare import Comparison, is_privileged, planned
 from curiosity_rl.agents.bench.equity import divided, mean_difference
 from curiosity_rl.agents.bench.matrix import as_matrix
 from curiosity_rl.agents.bench.shards import Outcomes
@@ -32,6 +32,14 @@ TUTORS = ["zpdes", "n-in-a-row"]
 def found() -> Comparison:
     students = ["assistments", "textbook"]
     return compare_tutors(TUTORS, students, n=200, env_kwargs=SMALL, each=True)
+
+
+def test_all_are_those_who_can_teach_every_population() -> None:
+    bayesian = planned(["all"], ["textbook"], "tutor-v0", 2, 0, SMALL).tutors
+    both = planned(["all"], ["textbook", "irt"], "tutor-v0", 2, 0, SMALL).tutors
+    # Exact planning takes Bayesian students only; nobody else is left out.
+    assert set(bayesian) - set(both) == {"dynamic"}
+    assert set(both) <= set(bayesian)
 
 
 def test_rows_are_those_of_an_evaluation(found: Comparison) -> None:

@@ -126,7 +126,7 @@ def test_evaluate_takes_a_world_for_the_rules_alone(
     assert "omniscient" in out
 
 
-@pytest.mark.parametrize("script", ["train", "evaluate", "calibrate"])
+@pytest.mark.parametrize("script", ["train", "evaluate", "calibrate", "dashboard"])
 def test_help_is_instant_and_imports_no_torch(script: str) -> None:
     code = (
         "import sys; from curiosity_rl.agents import cli\n"

@@ -47,7 +47,7 @@ def test_experiment_a_is_within_three_hundredths(model: int) -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_wrong_graph_ruins_the_planner_and_not_zpdes() -> None:
-    """Configured for model 2, taught model 0: planner < .45, eager ZPDES > .75.
+    """Configured for model 2, taught model 0: planner < .45, eager ZPDES > .72.
 
     The form that reproduces experiment A (.40) is stuck nearly as often as the planner.
     """
@@ -55,7 +55,7 @@ def test_a_wrong_graph_ruins_the_planner_and_not_zpdes() -> None:
     level = {(row.tutor, row.assumed, row.model): row.level for row in rows}
     assert level["QMDP", 2, 0] < 0.45
     assert level["expert order, 3 in a row", 2, 0] < 0.3
-    assert level["ZPDES^H, eager", 2, 0] > 0.75 - 0.03  # .78, standard error .02
+    assert level["ZPDES^H, eager", 2, 0] > 0.72  # .78, standard error .02
     assert level["ZPDES^H, stall rule", 2, 0] > level["ZPDES^H", 2, 0] + 0.2
     for tutor in ("QMDP", "ZPDES^H", "expert order, 3 in a row"):
         for own in (0, 2):

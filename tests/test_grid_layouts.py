@@ -103,7 +103,8 @@ def features(now: Scene) -> dict[str, Hashable]:
         found[f"{name} hues"] = len({code >> 3 & 7 for code in codes})
         found[f"{name} states"] = tuple(code >> 6 & 3 for code in codes)
         found[f"{name} targets"] = sum(bool(code & c.TARGET) for code in codes)
-        held = [code >> c.CONTENT_AT & 7 for code in codes if code & c.HOLDS_KEY]
+        boxes = codes if kind == c.BOX else []  # of doors these bits are a number
+        held = [code >> c.CONTENT_AT & 7 for code in boxes if code & c.HOLDS_KEY]
         found[f"{name} contents"] = tuple(sorted(held)) == tuple(sorted(locked))
         found[f"{name} content"] = tuple(held[:1])
     colours = {now.colour(at) for at in now.every(c.KEY)}

@@ -158,6 +158,18 @@ def test_a_resumed_run_is_the_uncut_one(
         assert_same_run(run, resumed(run, cut, tmp_path / "cut"))
 
 
+@pytest.mark.promise("A resumed run equals the uncut one, bit for bit")
+def test_who_logs_now_and_then_does_so_at_the_same_iterations(tmp_path: Path) -> None:
+    """A2C logs every 100 iterations, of the whole run."""
+    settings = case("a2c", "river-swim-v0", "none", False)
+    settings |= {"n_timesteps": 2 * 2 * 250, "save_freq": 2 * 2 * 40}
+    run = uncut(tmp_path, {**settings, "algo_kwargs": {"n_steps": 2}})
+    iterations = [row["time/iterations"] for row in table(run)]
+    assert iterations == ["100", "200", "250"]
+    for cut in cuts(run)[2:5:2]:  # after 120 and 200 of them
+        assert_same_run(run, resumed(run, cut, tmp_path / "cut"))
+
+
 if FULL:
 
     @pytest.mark.promise("A resumed run equals the uncut one, bit for bit")

@@ -76,7 +76,9 @@ def test_belief_gain_refuses_what_the_world_does_not_show():
 def test_belief_gain_is_stateless():
     reward = make_reward("belief-gain", mask="goal")
     assert isinstance(reward, BeliefGain)  # in nats: not scaled unless asked for
-    assert reward.update(batch_of(beliefs([0.1], [0.2]))) == {}
+    log = reward.update(batch_of(beliefs([0.1], [0.2])))
+    # -.2 ln .2 - .8 ln .8
+    assert log == {"belief_entropy": pytest.approx(0.500402, abs=1e-6)}
     assert reward.state_dict() == {}
     reward.load_state_dict({})
 
@@ -261,7 +263,8 @@ def test_dirichlet_golden():
     paid = reward.compute(batch)
     assert paid.dtype == np.float32
     assert paid[0, 0] == pytest.approx(0.193147, abs=1e-6)
-    assert reward.update(batch) == {"transitions_counted": 1.0}
+    surprise = pytest.approx(np.log(2))  # two states, none counted
+    assert reward.update(batch) == {"transitions_counted": 1.0, "surprise": surprise}
     # the same again: KL(Dir(3, 1) || Dir(2, 1)), 3 p^2 from 2 p: int 3 p^2 ln(1.5 p) =
     # ln 1.5 - 1/3 = .072132; the other way: 6 p (1 - p) from 2 p:
     # int 6 p (1 - p) ln(3 (1 - p)) = ln 3 - 5/6 = .265279
@@ -377,7 +380,9 @@ def test_batches_of_no_transition_pass():
         (linear, transitions(real, none, real)),
     ):
         assert reward.compute(batch).shape == (1, 0)
-        assert set(reward.update(batch).values()) == {0.0}
+        log = reward.update(batch)
+        log.pop("posterior_entropy", None)  # the prior's
+        assert set(log.values()) == {0.0}
 
 
 def test_dirichlet_says_what_it_cannot_count():

@@ -13,25 +13,9 @@ from curiosity_rl.adapters.intrinsic import IntrinsicVecEnv
 from curiosity_rl.adapters.sb3 import VectorEnvAdapter
 from curiosity_rl.agents.worlds import make_lanes
 from curiosity_rl.rewards import make_reward
-from curiosity_rl.tracking.callback import (
-    MAPS,
-    Every,
-    TrackingCallback,
-)
-from curiosity_rl.tracking.pictures import visit_map
+from curiosity_rl.tracking.callback import TrackingCallback
+from curiosity_rl.tracking.pacing import Every
 from curiosity_rl.tracking.progress import Progress
-
-
-class Album(Logger):
-    """Keeps the pictures that it is given, by the step of their dump."""
-
-    def __init__(self) -> None:
-        super().__init__(None, [])
-        self.pictures: dict[int, Any] = {}
-
-    def dump(self, step: int = 0) -> None:
-        if "coverage/visits" in self.name_to_value:
-            self.pictures[step] = self.name_to_value.pop("coverage/visits")
 
 
 class Spy(BaseCallback):
@@ -73,23 +57,6 @@ def _learn(budget: int, steps: int, stagger: int) -> tuple[dict[str, Any], Spy]:
     model.set_logger(Keep(None, []))
     model.learn(16 * steps, callback=[TrackingCallback(), spy])
     return logged, spy
-
-
-@pytest.mark.parametrize(("rollouts", "maps"), [(3, [1, 2, 3]), (40, range(2, 41, 2))])
-def test_maps_of_visits_are_drawn_now_and_then(rollouts: int, maps: Any) -> None:
-    venv = VecMonitor(VectorEnvAdapter(make_lanes("river-swim-v0", {}, 2), 0))
-    model = PPO("MlpPolicy", venv, n_steps=10, batch_size=20, n_epochs=1, seed=0)
-    tracking, album = TrackingCallback(), Album()
-    model.set_logger(album)
-    model.learn(20 * rollouts, callback=tracking)
-    assert tracking.visits is not None
-    model.logger.dump(model.num_timesteps)
-    drawn = {20 * turn for turn in maps}
-    assert drawn <= set(album.pictures)
-    assert len(album.pictures) <= MAPS + 1
-    last = album.pictures[20 * rollouts]
-    assert last.dataformats == "HWC"
-    np.testing.assert_array_equal(last.image, visit_map(tracking.visits))
 
 
 def test_every_cell_that_a_step_leads_to_is_counted() -> None:

@@ -33,10 +33,12 @@ def layout_of(world: str, env_kwargs: Mapping[str, Any]) -> ActivityLayout:
     return layout
 
 
-def chosen(names: Sequence[str], layout: ActivityLayout) -> list[str]:
+def chosen(names: Sequence[str], layouts: Sequence[ActivityLayout]) -> list[str]:
     """Return whom to compare: `all` is replaced, the bounds are added where missing.
 
-    Random comes first, then everybody in the order given, the omniscient bound last.
+    `all` are the tutors that can teach every one of the populations, whose layouts are
+    given. Random comes first, then everybody in the order given, the omniscient bound
+    last.
 
     Raises:
         ValueError: If a name is neither a tutor nor the folder of a run.
@@ -44,7 +46,8 @@ def chosen(names: Sequence[str], layout: ActivityLayout) -> list[str]:
     found: list[str] = []
     for name in names:
         if name == "all":
-            found += available_tutors(layout)
+            able = [available_tutors(layout) for layout in layouts]
+            found += [tutor for tutor in able[0] if all(tutor in a for a in able)]
         elif name in TUTORS or (Path(name) / "config.yaml").is_file():
             found.append(name)
         elif Path(name).exists():

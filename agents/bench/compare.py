@@ -184,7 +184,7 @@ def planned(
         name: kwargs if own else {**kwargs, "population": name} for name in names
     }
     layouts = [layout_of(world, setting) for setting in settings.values()]
-    return Plan(world, tuple(chosen(tutors, layouts[0])), settings, n, seed, each)
+    return Plan(world, tuple(chosen(tutors, layouts)), settings, n, seed, each)
 
 
 def compared(plan: Plan, played: Played, measure: str, against: str) -> Comparison:

@@ -46,32 +46,32 @@ def draw(found: Comparison | Matrix | Equity, folder: Path) -> list[Path]:
     """Draw what was found into files of a folder; return them."""
     require()
     if isinstance(found, Matrix):
-        return [_kept(_heat_map(found), folder / "matrix.png")]
+        return [kept(_heat_map(found), folder / "matrix.png")]
     if isinstance(found, Equity):
         everyone = list(found.curves)
         figure = _group_dots(found, "quarter", everyone)
-        files = [_kept(figure, folder / "equity_quarters.png")]
+        files = [kept(figure, folder / "equity_quarters.png")]
         for students in everyone:
             if any((g.students, g.kind) == (students, "group") for g in found.groups):
                 figure = _group_dots(found, "group", [students])
                 name = f"equity_groups_{_plain(students)}.png"
-                files.append(_kept(figure, folder / name))
+                files.append(kept(figure, folder / name))
             name = f"equity_curves_{_plain(students)}.png"
-            files.append(_kept(_equity_curves(found, students), folder / name))
+            files.append(kept(_equity_curves(found, students), folder / name))
         return files
     return [
-        _kept(_scores(found), folder / "comparison.png"),
-        _kept(_curves(found), folder / "curves.png"),
+        kept(_scores(found), folder / "comparison.png"),
+        kept(_curves(found), folder / "curves.png"),
     ]
 
 
-def _kept(figure: Any, file: Path) -> Path:
+def kept(figure: Any, file: Path, shades: int = SHADES_KEPT) -> Path:
     """Save a figure, in few colours: a third of the size."""
     from PIL import Image
 
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=DOTS, bbox_inches="tight")
-    picture = Image.open(drawn).convert("RGB").quantize(SHADES_KEPT)
+    picture = Image.open(drawn).convert("RGB").quantize(shades)
     picture.save(file, optimize=True)
     return file
 

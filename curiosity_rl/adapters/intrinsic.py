@@ -99,6 +99,11 @@ class IntrinsicVecEnv(VecEnvWrapper):
         return self._payer.reward
 
     @property
+    def payer(self) -> Payer:
+        """Who pays: what was paid last, and how long that took so far."""
+        return self._payer
+
+    @property
     def metrics(self) -> dict[str, float]:
         """What the reward's `update` returned last."""
         return self._payer.metrics

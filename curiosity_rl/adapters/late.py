@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -17,12 +17,7 @@ class LatePayer(Payer):
     By the contract of rewards that gives the numbers of paying step by step, at the
     price of one call. `pay` returns zeros, but refuses at once what is not finite. For
     rewards that are functions of the transition alone: they are shown no info.
-
-    Attributes:
-        bonus_mean: Mean bonus of the steps that were learnt last.
     """
-
-    bonus_mean = 0.0
 
     def pay(self, step: Transitions) -> np.ndarray:
         """Take one step of all lanes; now and then, pay and learn.
@@ -36,16 +31,9 @@ class LatePayer(Payer):
         if len(self._collected) >= self.update_every:
             steps, self._collected = self._collected, []
             batch = replace(join(steps), info={})
+            start = time.perf_counter()
             bonus = pay(self.reward, batch, self.steps - len(steps))
-            self.bonus_mean = float(bonus.mean())
+            self.paid = bonus, batch.reward
             self.metrics = {**self.metrics, **self.reward.update(batch)}
+            self.seconds += time.perf_counter() - start
         return np.zeros(step.shape[1], np.float32)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what `Payer.state_dict` does, and the mean bonus."""
-        return {**super().state_dict(), "bonus_mean": self.bonus_mean}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        super().load_state_dict(state)
-        self.bonus_mean = float(state["bonus_mean"])

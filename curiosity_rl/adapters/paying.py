@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -151,6 +152,8 @@ class Payer:
     Attributes:
         steps: Steps paid so far.
         metrics: What the reward's `update` returned last.
+        paid: Bonuses and rewards of what was paid last, each `(T, N)`; None before.
+        seconds: Time spent so far: on the bonus, and on learning.
     """
 
     def __init__(self, reward: IntrinsicReward, update_every: int) -> None:
@@ -162,6 +165,8 @@ class Payer:
         self.reward, self.update_every = reward, update_every
         self.steps = 0
         self.metrics: dict[str, float] = {}
+        self.paid: tuple[np.ndarray, np.ndarray] | None = None
+        self.seconds = 0.0
         self._collected: list[Transitions] = []
 
     def pay(self, step: Transitions) -> np.ndarray:
@@ -170,14 +175,17 @@ class Payer:
         Raises:
             ValueError: See the function `pay`.
         """
-        bonus = pay(self.reward, step, self.steps)[0]
+        start = time.perf_counter()
+        bonus = pay(self.reward, step, self.steps)
+        self.paid = bonus, step.reward
         self.steps += 1
         self._collected.append(step)
         if len(self._collected) >= self.update_every:
             collected, self._collected = self._collected, []
             for batch in _stacked(collected):
                 self.metrics = {**self.metrics, **self.reward.update(batch)}
-        return bonus
+        self.seconds += time.perf_counter() - start
+        return bonus[0]
 
     def forget(self) -> None:
         """Tell the reward that all lanes begin a new episode, if it minds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import Any
 
@@ -113,12 +114,9 @@ class RelabelledReplay(ReplayBuffer):
         return self._payer.metrics
 
     @property
-    def bonus_mean(self) -> float:
-        """Mean bonus of the steps that were paid last."""
-        if isinstance(self._payer, LatePayer):
-            return self._payer.bonus_mean
-        assert self.bonuses is not None
-        return float(self.bonuses[self.pos - 1].mean())
+    def payer(self) -> Payer:
+        """Who pays: what was paid last, and how long that took so far."""
+        return self._payer
 
     def report_from(self, venv: VecEnv) -> None:
         """Take what the world reports from `venv` where the infos of `add` are empty.
@@ -238,7 +236,9 @@ class RelabelledReplay(ReplayBuffer):
         if goals is not None and len(goals):
             for obs in (batch.obs, batch.next_obs):
                 obs["desired_goal"][0, -len(goals) :] = goals
-        bonus, name = score(self.intrinsic, batch), type(self.intrinsic).__name__
+        start, name = time.perf_counter(), type(self.intrinsic).__name__
+        bonus = score(self.intrinsic, batch)
+        self._payer.seconds += time.perf_counter() - start
         if bonus.shape != batch.shape:
             raise ValueError(
                 f"{name} scored {batch.shape[1]} transitions with shape {bonus.shape}; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,6 +39,9 @@ class VectorEnvAdapter(VecEnv):
             `(N, ...)`; at an end the info of the finished episode, not of the next.
             Holds numeric entries that every lane has, and never `"truth"`.
         reset_info: Vector info of the last full reset, as Gymnasium returns it.
+        step_info: Vector info of the last step, as Gymnasium returns it, `"truth"` and
+            all: for pictures and evaluation, never for what learns.
+        seconds: Time spent in steps of the vector environment so far.
     """
 
     def __init__(
@@ -82,6 +86,8 @@ class VectorEnvAdapter(VecEnv):
         self.spec = venv.spec
         self.transition_info: dict[str, np.ndarray] = {}
         self.reset_info: dict[str, Any] = {}
+        self.step_info: dict[str, Any] = {}
+        self.seconds = 0.0
         self._resets_itself = mode == AutoresetMode.SAME_STEP
         self._stagger, self._stagger_rng = stagger, np.random.default_rng(stagger_seed)
         self._age = np.zeros(venv.num_envs, np.int64)
@@ -131,11 +137,14 @@ class VectorEnvAdapter(VecEnv):
 
     def step_wait(self) -> VecEnvStepReturn:
         """Step every lane; build info dicts for the lanes that end."""
+        start = time.perf_counter()
         obs, rewards, terminated, truncated, info = self.venv.step(self._actions)
+        self.seconds += time.perf_counter() - start
         ended = terminated | truncated
         final_obs, final_info = info.get("final_obs"), info.get("final_info", {})
         if not self._resets_itself:
             final_obs, final_info = obs, info
+        self.step_info = info
         self.transition_info = merge_info(info, final_info, ended, self.num_envs)
         cut = self._due(ended)
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]

@@ -13,6 +13,7 @@ from curiosity_rl.protocols import Transitions
 from curiosity_rl.rewards.dynamics import ForwardModel, split
 from curiosity_rl.rewards.encoders import Encoder, Kind
 from curiosity_rl.rewards.networks import Training, TrainingOptions, in_chunks
+from curiosity_rl.rewards.statistics import mean
 
 
 class _Ensemble(ABC):
@@ -60,8 +61,12 @@ class _Ensemble(ABC):
         """Return the bonus, `(B,)`, from what the members tell, `(M, B, ...)`."""
 
     def update(self, batch: Transitions) -> dict[str, float]:
-        """Train the encoder, then the members; return the mean losses."""
-        return self.model.update(batch)
+        """Train the encoder, then the members; return mean losses and spread."""
+        log = self.model.update(batch)
+        inputs, _ = self.model.inputs(batch.latest(256))
+        with th.no_grad():
+            spread = self.spread(self.model.predict(inputs))
+        return {**log, "spread": mean(spread)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the models."""

@@ -124,6 +124,11 @@ class EpisodeTable(Lanes):
         self.capacity = capacity
         self._fresh()
 
+    @property
+    def mean_states(self) -> float:
+        """How many different states a running episode has met, over the lanes."""
+        return float(self._states.mean()) if len(self._states) else 0.0
+
     def visit(self, walk: Walk, reached: np.ndarray, begun: np.ndarray) -> np.ndarray:
         """Meet states; return how often each has been met, this time included.
 

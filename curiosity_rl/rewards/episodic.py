@@ -97,7 +97,7 @@ class EpisodicCount:
         """Learn nothing but the scale of a SimHash, once; counts are the episode's."""
         if self.states.measure(batch):
             self.forget()  # codes of the states met so far mean nothing any more
-        return {}
+        return {"states_in_episode": self.table.mean_states}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the counts of the running episodes, and the code."""

@@ -24,7 +24,14 @@ from curiosity_rl.rewards.networks import (
     unpack,
 )
 from curiosity_rl.rewards.observations import flatten_actions, is_discrete
-from curiosity_rl.rewards.world_info import Mask, check_mask, keep, read
+from curiosity_rl.rewards.statistics import mean
+from curiosity_rl.rewards.world_info import (
+    Mask,
+    belief_entropy,
+    check_mask,
+    keep,
+    read,
+)
 
 FLOOR = 1e-3
 JITTER = 1e-13
@@ -124,13 +131,19 @@ class BayesLinear:
         return gain.astype(np.float32).reshape(batch.shape)
 
     def update(self, batch: Transitions) -> dict[str, float]:
-        """Train the encoder, then add the batch; return the nats gained so far."""
+        """Train the encoder, then add the batch; return nats gained and left."""
         log = self.encoder.update(batch)
         phi = self._phi(batch) / self.noise
         self.evidence = self.retain * self.evidence + phi.T @ phi
         self._whiten = None
         grown = np.linalg.slogdet(self._precision() / self.prior)[1]
-        return {**log, "information": float(0.5 * self.encoder.size * grown)}
+        outputs = self.encoder.size
+        entropy = self.width * (1 + math.log(2 * math.pi / self.prior)) - grown
+        return {
+            **log,
+            "information": float(0.5 * outputs * grown),
+            "posterior_entropy": float(0.5 * outputs * entropy),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Return the evidence, the mixing weights and the encoder's state."""
@@ -265,12 +278,20 @@ class Dirichlet:
         return gain.astype(np.float32).reshape(batch.shape)
 
     def update(self, batch: Transitions) -> dict[str, float]:
-        """Count the transitions; return how many different ones are known."""
+        """Count the transitions; return how many are known, and the model's error.
+
+        `surprise` is the mean of `-ln P(s' | s, a)` before they are counted, in nats.
+        """
         states, tried, led = self._hashes(batch)
+        told = self.alpha + self.led.look_up(led)
+        told = told / (self.alpha * self.outcomes + self.tried.look_up(tried))
         self.seen.add(states)
         self.tried.add(tried)
         self.led.add(led)
-        return {"transitions_counted": float(self.led.size)}
+        return {
+            "transitions_counted": float(self.led.size),
+            "surprise": mean(-np.log(np.minimum(told, 1))),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Return the counts."""
@@ -356,8 +377,8 @@ class BeliefGain:
         return gain.sum(-1)
 
     def update(self, batch: Transitions) -> dict[str, float]:
-        """Learn nothing: the belief is the world's."""
-        return {}
+        """Learn nothing: the belief is the world's; return its entropy."""
+        return {"belief_entropy": belief_entropy(batch)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: there is no state."""

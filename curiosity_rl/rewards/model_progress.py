@@ -25,6 +25,10 @@ from curiosity_rl.rewards.networks import (
     unpack,
 )
 from curiosity_rl.rewards.regions import Kind, Regions
+from curiosity_rl.rewards.statistics import mean
+
+LOGGED = 256
+"""Rows of a batch over which progress is averaged for the log."""
 
 
 class ModelReward(ABC):
@@ -147,6 +151,8 @@ class RegionProgress(ModelReward):
     ) -> None:
         super().__init__(encoder, features, hidden, training)
         self.regions = Regions(window, smoothing, z, kind, split, capacity, max_regions)
+        self.paid_progress = np.zeros(0, np.float32)
+        """Progress of the regions of what was paid last, `(B,)`; for pictures."""
 
     def setup(self, observation_space: Any, action_space: Any, seed: int) -> None:
         """Take the spaces, and the seed of weights, minibatches and remembered rows."""
@@ -156,10 +162,11 @@ class RegionProgress(ModelReward):
     def pay(self, inputs: th.Tensor, after: th.Tensor) -> th.Tensor:
         """Return the progress of the regions, `(B,)`."""
         region = self.regions.find(inputs.cpu().numpy())
-        return th.from_numpy(self.regions.progress[region])
+        self.paid_progress = self.regions.progress[region]
+        return th.from_numpy(self.paid_progress)
 
     def learn(self, batch: Transitions) -> dict[str, float]:
-        """File the errors, then train; return mean losses and number of regions."""
+        """File the errors, then train; return mean losses and progress of regions."""
         encoder = self.model.encoder
         # the first features have no moments yet: their errors compare with no others
         first = encoder.version == 0
@@ -171,7 +178,15 @@ class RegionProgress(ModelReward):
         if not first:
             log = encoder.update(batch)
         loss = self.model.fit(*self.inputs(batch))
-        return {**log, "forward_loss": loss, "regions": float(self.regions.size)}
+        progress = self.regions.progress
+        return {
+            **log,
+            "forward_loss": loss,
+            "regions": float(self.regions.size),
+            "regions_progressing": float(np.count_nonzero(progress > 0)),
+            "progress_mean": float(progress.mean()),
+            "progress_most": float(progress.max()),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the model, its encoder and the regions."""
@@ -241,7 +256,7 @@ class GammaProgress(ModelReward):
         return gain.clamp_min(0) if self.positive else gain
 
     def learn(self, batch: Transitions) -> dict[str, float]:
-        """Train the new model, the old one following; return the mean losses."""
+        """Train the new model, the old one following; return losses and progress."""
         log = self.model.encoder.update(batch)
         inputs, after = self.inputs(batch)
         new, old = self.model.networks, self.old
@@ -252,7 +267,11 @@ class GammaProgress(ModelReward):
                 mine.lerp_(its.detach(), 1 - self.gamma)
             return self.model.losses(new(inputs[part]), after[part]).mean()
 
-        return {**log, "forward_loss": self.model.trainer.fit(len(inputs), loss)}
+        log["forward_loss"] = self.model.trainer.fit(len(inputs), loss)
+        some = slice(-LOGGED, None)
+        gain = _errors(old, inputs[some], after[some])
+        gain -= _errors(new, inputs[some], after[some])
+        return {**log, "progress": mean(gain)}
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of both models and their encoder."""

@@ -11,8 +11,14 @@ import numpy as np
 
 from curiosity_rl.jit import kernel
 from curiosity_rl.protocols import Transitions
-from curiosity_rl.rewards.statistics import lane_rows
-from curiosity_rl.rewards.world_info import Mask, check_mask, keep, read
+from curiosity_rl.rewards.statistics import lane_rows, mean
+from curiosity_rl.rewards.world_info import (
+    Mask,
+    belief_entropy,
+    check_mask,
+    keep,
+    read,
+)
 
 Potential = Literal["sum", "log-odds", "product"]
 DOUBT, CERTAINTY = 0.1, 0.985
@@ -84,8 +90,16 @@ class BeliefProgress:
         return (belief if kept is None else belief * kept).sum(-1)
 
     def update(self, batch: Transitions) -> dict[str, float]:
-        """Learn nothing: the belief is the world's."""
-        return {}
+        """Learn nothing: the belief is the world's; return its entropy and potential.
+
+        Both are means over the lanes, after the last step of the batch.
+        """
+        last = batch.latest()
+        potential = self._potential(read(last, "belief"), keep(last, self.mask))
+        return {
+            "belief_entropy": belief_entropy(batch),
+            "progress_potential": mean(potential[0]),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Return nothing: there is no state."""
@@ -227,8 +241,24 @@ class SkillProgress:
             self._attempts[:] = 0
 
     def update(self, batch: Transitions) -> dict[str, float]:
-        """Learn nothing: all memory is the episode's."""
-        return {}
+        """Learn nothing: all memory is the episode's; return the progress in it.
+
+        `skills_followed` is how many regions of a lane have all 2h signals, and
+        `progress_mean` their mean `recent - older`, over the lanes.
+        """
+        history, attempts = self._history, self._attempts
+        if history is None or attempts is None:
+            return {}
+        h = self.window
+        followed = attempts >= 2 * h
+        rings, n = history[followed], attempts[followed]
+        slots = (n[:, None] + np.arange(2 * h)) % (2 * h)  # from the oldest signal on
+        ordered = np.take_along_axis(rings, slots, 1)
+        gain = ordered[:, h:].mean(1) - ordered[:, :h].mean(1)
+        return {
+            "progress_mean": mean(gain),
+            "skills_followed": mean(followed.sum(1)),
+        }
 
     def state_dict(self) -> dict[str, Any]:
         """Return the episode memory of all lanes."""

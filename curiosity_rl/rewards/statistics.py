@@ -89,6 +89,11 @@ class DiscountedReturn:
         return out
 
 
+def mean(values: Any) -> float:
+    """Return the mean of an array or a tensor, 0 if it is empty: for a log."""
+    return float(values.mean()) if len(values) else 0.0
+
+
 def lane_rows(known: int, given: int, lanes: np.ndarray | None) -> np.ndarray | slice:
     """Return which rows of a memory of `known` lanes a batch of `given` columns means.
 

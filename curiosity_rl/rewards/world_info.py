@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from curiosity_rl.protocols import Transitions
+from curiosity_rl.rewards.statistics import mean
 
 Mask = Literal["none", "needed", "goal"]
 """Which skills count: all, the goals and their ancestors, or the goals alone."""
@@ -35,6 +36,19 @@ def read(batch: Transitions, key: str) -> np.ndarray:
     else:
         why = "choose a world that reports it, or another intrinsic reward"
     raise ValueError(f"info has no {key!r} (it has {known}): {why}")
+
+
+def belief_entropy(batch: Transitions) -> float:
+    """Return the entropy of the belief in a skill after the last step, in nats.
+
+    `-b ln b - (1 - b) ln(1 - b)`, averaged over skills and lanes.
+
+    Raises:
+        ValueError: If the world reports no belief.
+    """
+    belief = np.clip(read(batch, "belief")[-1].astype(np.float64), 1e-12, 1 - 1e-12)
+    odds_on = belief * np.log(belief) + (1 - belief) * np.log1p(-belief)
+    return mean(-odds_on)
 
 
 def keep(batch: Transitions, mask: Mask) -> np.ndarray | None:

@@ -25,10 +25,11 @@ from stable_baselines3.common.logger import (
     Image,
     KVWriter,
     Logger,
-    TensorBoardOutputFormat,
     Video,
     filter_excluded_keys,
 )
+
+from curiosity_rl.tracking.events import Events
 
 _BLANK: dict[str, Any] = {
     "events": {},
@@ -136,17 +137,21 @@ class RunLogger(Logger):
         folder: Folder of the run.
         state: What `state` returned when the checkpoint was taken that the run goes on
             from; None for a new run. Everything that was logged later is cut off.
+        every: Iterations, counted over the whole run, between two dumps; Stable-
+            Baselines3 would count them anew when a run goes on.
     """
 
-    def __init__(self, folder: Path, state: Mapping[str, Any] | None = None) -> None:
-        self._path = folder
+    def __init__(
+        self, folder: Path, state: Mapping[str, Any] | None = None, every: int = 1
+    ) -> None:
+        self._path, self._every = folder, every
         before = _BLANK if state is None else state
         self._before = self._iterations = int(before["iterations"])
         _cut_events(folder, before["events"])
         self._table = ProgressFile(
             folder / "progress.csv", before["keys"], before["rows"]
         )
-        formats = [self._table, TensorBoardOutputFormat(str(folder))]
+        formats = [self._table, Events(str(folder))]
         super().__init__(str(folder), formats)
         for key, value, excluded in before["pending"]:
             self.name_to_value[key] = _from_plain(value)
@@ -163,6 +168,11 @@ class RunLogger(Logger):
         super().record(key, value, exclude)
 
     def dump(self, step: int = 0) -> None:
+        """Write what was recorded since the last dump, if it is time to."""
+        if self._iterations % self._every == 0:
+            self.write_all(step)
+
+    def write_all(self, step: int) -> None:
         """Write what was recorded since the last dump."""
         if step != self._step:
             self._step, self._curves = step, set()

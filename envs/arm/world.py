@@ -114,6 +114,8 @@ class Arm(World):
 
     reward_range = (0.0, 1.0)
     coverage_shape = (3, CELLS, CELLS)
+    coverage_axes = (("empty hand", "tip of the stick", "toy"), "y, from the top", "x")
+    landmarks = ("stick-moved", "toy-moved", "goal")
 
     def __init__(
         self,
@@ -200,6 +202,12 @@ class Arm(World):
         cells = np.empty(len(state.rng), dtype=np.int64)
         rules.find_cells(state, cells)
         return cells
+
+    def at_landmarks(self, state: State) -> np.ndarray:
+        reached = np.empty((len(state.rng), 3), dtype=np.bool_)
+        reached[:, :2] = state.moved[:, :2] > 0
+        rules.succeeded(state, reached[:, 2])
+        return reached
 
     def render(self, state: State, lane: int) -> np.ndarray:
         return draw_table(state, lane)

@@ -7,6 +7,7 @@
 | 6-7 | state of a door: OPEN, CLOSED or LOCKED |
 | 8 | hidden: picking this up ends the episode |
 | 9-12 | hidden, of a box: whether it holds a key, and the key's colour |
+| 9-12 | hidden, of a door: its number in a chain of rooms; 0 for none |
 | 15 | whether it hides what stands behind it |
 """
 
@@ -21,6 +22,7 @@ COLOURS = 6
 
 KIND_BITS, LOOK_BITS = 0b111, 0xFF
 COLOUR_AT, DOOR_AT, CONTENT_AT = 3, 6, 10
+NUMBER_AT = 9
 TARGET, HOLDS_KEY, OPAQUE = 1 << 8, 1 << 9, 1 << 15
 
 NUMBERS = (0, 1, 2, 4, 5, 6, 7, 8)

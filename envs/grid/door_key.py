@@ -66,6 +66,8 @@ class DoorKey(GridWorld):
         ValueError: If a setting is not allowed.
     """
 
+    landmarks = ("key", "door", "goal")
+
     def __init__(
         self,
         size: int = 8,

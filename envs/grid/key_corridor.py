@@ -138,6 +138,8 @@ class KeyCorridor(GridWorld):
         ValueError: If a setting is not allowed.
     """
 
+    landmarks = ("door", "key", "prize")
+
     def __init__(
         self,
         room_size: int = 3,

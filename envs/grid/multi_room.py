@@ -14,6 +14,7 @@ from curiosity_rl.envs.grid.cells import (
     DOOR,
     EMPTY,
     FINISH,
+    NUMBER_AT,
     cell,
 )
 from curiosity_rl.envs.grid.state import State
@@ -123,7 +124,7 @@ def build(lanes, state, params, largest, chains, rooms):
                     colour += building.draw(i, state, 1, COLOURS)
                     colour %= COLOURS
                 door = building.flat(params, rooms[k, DOOR_X], rooms[k, DOOR_Y])
-                state.cells[i, door] = SHUT_DOOR | colour << COLOUR_AT
+                state.cells[i, door] = SHUT_DOOR | colour << COLOUR_AT | k << NUMBER_AT
         x, y, width, height = rooms[0, 0], rooms[0, 1], rooms[0, 2], rooms[0, 3]
         building.seat(i, state, params, x, y, width, height)
         k = rooms.shape[0] - 1
@@ -195,6 +196,8 @@ class MultiRoom(GridWorld):
         noisy_tv: bool = False,
     ) -> None:
         self.rooms = whole("rooms", rooms, 1, 16)
+        further = (f"room-{k}" for k in range(2, self.rooms + 1))
+        self.landmarks = (*further, "goal")
         self.room_size = whole("room_size", room_size, SMALLEST, 16)
         size = whole("size", size, 8, 64)
         limit = 20 * self.rooms if max_steps is None else max_steps

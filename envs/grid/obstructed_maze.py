@@ -158,6 +158,8 @@ class ObstructedMaze(GridWorld):
         ValueError: If a setting is not allowed.
     """
 
+    landmarks = ("key", "door", "prize")
+
     def __init__(
         self,
         maze: str = "1Dlhb",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
-from curiosity_rl.envs.grid import cells
+from curiosity_rl.envs.grid import cells, landmarks
 from curiosity_rl.envs.grid.picture import draw_map
 from curiosity_rl.envs.grid.rules import observe_lanes, step_all
 from curiosity_rl.envs.grid.state import VIEW, State, allocate, geometry
@@ -57,6 +57,7 @@ class GridWorld(World):
     """
 
     reward_range = (0.0, 1.0)
+    landmarks: tuple[str, ...] = ("goal",)
 
     def __init__(
         self,
@@ -86,8 +87,12 @@ class GridWorld(World):
             self.observation_space = Box(0.0, 1.0, shape, np.float32)
         self.action_space = Discrete(8 if flag("noisy_tv", noisy_tv) else 7)
         self.params = geometry(width, height, self.max_steps, see_through, looks)
-        self.coverage_shape = (height, width)
+        self.coverage_shape, self.coverage_axes = (height, width), ("y", "x")
         self._limit = np.array(self.max_steps)  # compares faster than an int
+        places = np.arange(self.params.origin + height * self.params.stride)
+        y, x = np.divmod(places - self.params.origin, self.params.stride)
+        self._cells = y * width + x
+        self._columns = np.array([landmarks.column_of(n) for n in self.landmarks])
 
     def allocate(self, lanes: int) -> State:
         return allocate(lanes, self.params)
@@ -126,8 +131,10 @@ class GridWorld(World):
 
     def coverage(self, state: State) -> np.ndarray:
         """Return the cell `y * width + x` of each agent, `(n,)` int64."""
-        y, x = np.divmod(state.place - self.params.origin, self.params.stride)
-        return y * self.params.width + x
+        return self._cells[state.place]
+
+    def at_landmarks(self, state: State) -> np.ndarray:
+        return landmarks.at_landmarks(state, self.params, self._columns)
 
     def render(self, state: State, lane: int) -> np.ndarray:
         return draw_map(state, lane, self.params)

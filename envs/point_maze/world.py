@@ -85,6 +85,7 @@ class PointMaze(World):
     """
 
     reward_range = (0.0, 1.0)
+    landmarks = ("goal",)
 
     def __init__(
         self,
@@ -128,6 +129,7 @@ class PointMaze(World):
         self.observation_space = shown
         self.action_space = _box(2)
         self.coverage_shape = (BINS * height, BINS * width)
+        self.coverage_axes = "y, quarters of a metre", "x, quarters of a metre"
 
     def allocate(self, lanes: int) -> State:
         return State(
@@ -197,6 +199,9 @@ class PointMaze(World):
         """Return the bin `y * 4 * width + x` of each mass, .25 m wide, `(n,)`."""
         x, y = (BINS * state.position).astype(np.int64).T
         return y * self.coverage_shape[1] + x
+
+    def at_landmarks(self, state: State) -> np.ndarray:
+        return state.reached[:, None].copy()
 
     def render(self, state: State, lane: int) -> np.ndarray:
         return draw_maze(state, lane, self.params)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from curiosity_rl.canvas import MUTED, ramp
-from curiosity_rl.envs.rendering import draw_graph, layered_positions
 from curiosity_rl.envs.tutor.bits import unpack
 from curiosity_rl.envs.tutor.state import Params, State
+from curiosity_rl.graph_picture import draw_graph, layered_positions
 
 KNOWN_SHADE, UNKNOWN_SHADE = 0.85, 0.05
 

@@ -12,6 +12,8 @@ HARD, SOFT, ADDITIVE = 0, 1, 2
 EXAM, GAIN, MASTERY = 0, 1, 2
 NONE, TRUE, NOISY = 0, 1, 2
 BKT, PFA, IRT, QS, HLR, FSRS = range(6)
+AXES = "slot of the activity", "skills known"
+"""Axes of the coverage."""
 
 
 class State(NamedTuple):

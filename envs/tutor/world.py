@@ -277,7 +277,7 @@ class Tutor(World):
         self.action_space = Discrete(activities * self.modes)
         lowest = {"exam": 0.0, "gain": -float(skills), "mastery": -1.0}[reward]
         self.reward_range = (lowest if self._can_forget() else 0.0, 1.0)
-        self.coverage_shape = (activities, skills + 1)
+        self.coverage_shape, self.coverage_axes = (activities, skills + 1), st.AXES
         trial = self._try_students()
         student = average_student(trial, self.params)
         self.layout = replace(self.layout, student=student)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from curiosity_rl.canvas import GOLD, INK, Canvas, ramp
-from curiosity_rl.envs.rendering import draw_graph, layered_positions
+from curiosity_rl.graph_picture import draw_graph, layered_positions
 
 BLACK, WHITE = (0, 0, 0), (255, 255, 255)
 
