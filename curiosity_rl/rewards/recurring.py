@@ -82,12 +82,13 @@ class RecurringDifference:
 
     def compute(self, batch: Transitions) -> np.ndarray:
         """Return the bonus, `(T, N)` float32."""
-        left, reached, tried, led = self._hashes(batch)
+        left, reached = self._states(batch)
         visits = self.states.table.look_up(reached)
         gain = _novelty(visits) - self.alpha * _novelty(self.states.table.look_up(left))
         if self.repeat == "state":
             share = (visits > 0).astype(np.float64)
         else:
+            tried, led = self._transitions(batch)
             share = self.led.look_up(led) / np.maximum(self.tried.look_up(tried), 1)
         paid = share * np.maximum(gain, 0)
         return paid.astype(np.float32).reshape(batch.shape)
@@ -95,10 +96,12 @@ class RecurringDifference:
     def update(self, batch: Transitions) -> dict[str, float]:
         """Count the batch; return how many states are known, and come again."""
         log = self.states.update(batch)
-        _, _, tried, led = self._hashes(batch)
-        self.tried.add(tried)
-        self.led.add(led)
-        tables = (self.states.table, self.tried, self.led)
+        tables = [self.states.table]
+        if self.repeat == "transition":
+            tried, led = self._transitions(batch)
+            self.tried.add(tried)
+            self.led.add(led)
+            tables += [self.tried, self.led]
         if any(table.size >= table.capacity for table in tables):
             for table in tables:  # all of them, so that no part exceeds its whole
                 table.prune(2)
@@ -119,14 +122,17 @@ class RecurringDifference:
         self.tried.load_state_dict(state["tried"])
         self.led.load_state_dict(state["led"])
 
-    def _hashes(self, batch: Transitions) -> tuple[np.ndarray, ...]:
-        """Return hashes of s, s', (s, a) and (s, a, s'), each `(T * N,)`."""
+    def _states(self, batch: Transitions) -> tuple[np.ndarray, np.ndarray]:
+        """Return hashes of s and s', each `(T * N,)`."""
         left = self.states.hashes(replace(batch, next_obs=batch.obs))
-        reached = self.states.hashes(batch)
-        tried = left
+        return left, self.states.hashes(batch)
+
+    def _transitions(self, batch: Transitions) -> tuple[np.ndarray, np.ndarray]:
+        """Return hashes of (s, a) and (s, a, s'), each `(T * N,)`."""
+        tried, reached = self._states(batch)
         if is_discrete(batch.action, self._action_space):
-            tried = hash_rows(np.stack([left, hash_batch(batch.action)], 1))
-        return left, reached, tried, hash_rows(np.stack([tried, reached], 1))
+            tried = hash_rows(np.stack([tried, hash_batch(batch.action)], 1))
+        return tried, hash_rows(np.stack([tried, reached], 1))
 
 
 class RecurringNovelty(FirstVisit):
