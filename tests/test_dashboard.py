@@ -362,6 +362,7 @@ def refused(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     return err
 
 
+@pytest.mark.promise("Wrong input is a sentence, not a traceback")
 def test_what_cannot_be_shown_is_said_in_a_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], runs: dict[str, RunFolder]
 ) -> None:
