@@ -108,7 +108,9 @@ def test_noveld_over_rnd_is_that_of_its_parts():
                 here = tuple(batch.next_obs[t, i])
                 assert paid[t, i] == (0 if here in met else gain[t, i])
                 met = set() if batch.done[t, i] else met | {here}
-        assert rnd.update(batch) == reward.update(batch)
+        learnt = reward.update(batch)
+        assert learnt.pop("states_in_episode") > 0
+        assert rnd.update(batch) == learnt
 
 
 @pytest.mark.parametrize("name", NOVELTIES)
