@@ -22,6 +22,8 @@ Outcome = TypeVar("Outcome")
 Backend = Callable[..., Iterator[tuple[tuple[Any, ...], Any]]]
 """Plays runs, as `play_all` does."""
 BACKENDS = ("processes", "ray")
+SLOW_TO_IMPORT = ("scipy.stats", "torch._dynamo")
+"""What most runs import while they play: tables with intervals, any optimiser."""
 UNIMPORTANT = ("seed", "name", "log_folder", "progress", "save_freq")
 """Settings that do not tell a row of runs from others."""
 
@@ -158,12 +160,24 @@ def play_all(
 
 
 def _in_process(play: Callable[..., Outcome], run: tuple[Any, ...]) -> Outcome:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, context) as process:
+    with ProcessPoolExecutor(1, _fresh_context(play)) as process:
         try:
             return process.submit(play, *run).result()
         except BrokenProcessPool as error:
             raise RuntimeError("its process died") from error
+
+
+def _fresh_context(play: Callable[..., Any]) -> Any:
+    """Return how a process begins in which nothing has run yet.
+
+    Where there is a fork server, it has imported what runs need once for all of them:
+    each would else spend seven seconds on that.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([play.__module__, *SLOW_TO_IMPORT])
+    return context
 
 
 def read(file: Path, kind: type[Outcome]) -> list[Outcome]:
