@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from curiosity_rl.agents.outcomes import append, play_and_keep, read, written
+from curiosity_rl.agents.outcomes import append, play_all, play_and_keep, read, written
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,26 @@ def test_dead_runs_are_tried_once_more_and_named(
     assert "[5/4]" not in told
     again = told.splitlines()[-1].partition(": ")[2].split("; ")
     assert sorted(again) == ["run error", "run killed", "run lost"]
+
+
+PLAYED: list[int] = []
+"""Numbers of the runs that this process has played."""
+
+
+def play_here(number: int) -> tuple[list[int], int]:
+    """Add to what this process has played, as a run may change what it imported."""
+    PLAYED.append(number)
+    return PLAYED, os.getpid()
+
+
+def test_no_run_sees_what_another_changed() -> None:
+    played, processes = [], {os.getpid()}
+    for _, outcome in play_all(play_here, [(n,) for n in range(3)], 1):
+        assert not isinstance(outcome, Exception)
+        played.append(outcome[0])
+        processes.add(outcome[1])
+    assert played == [[0], [1], [2]]
+    assert len(processes) == 4
 
 
 def test_nothing_is_told_twice_where_all_goes_well(
