@@ -252,10 +252,17 @@ def start(settings: dict[str, Any], folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not list(folder.glob("*/*/checkpoints/step_*/manifest.json")):
+    while not has_checkpoint(folder):
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     return process
+
+
+def has_checkpoint(folder: Path) -> bool:
+    try:
+        return any(folder.glob("*/*/checkpoints/step_*/manifest.json"))
+    except FileNotFoundError:  # an old one was deleted just when it was looked into
+        return True
 
 
 @pytest.mark.promise("A resumed run equals the uncut one, also after SIGKILL")
