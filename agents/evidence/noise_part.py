@@ -28,9 +28,10 @@ def noise_part(file: Path, folder: Path) -> str:
         ValueError: If the file has no runs without a bonus to compare with.
     """
     found = read(file, Finding)
+    with_tv = {row.task for row in found if row.measure == WATCHING}
     values: dict[str, dict[str, list[float]]] = {}
     for row in found:
-        if row.measure in (WATCHING, "cells"):
+        if row.task in with_tv and row.measure in (WATCHING, "cells"):
             values.setdefault(row.bonus, {}).setdefault(row.measure, []).append(
                 row.value
             )
