@@ -20,7 +20,7 @@ SCORE = (
     "Score: the mean, over all frames up to the limit, of the level that the last "
     "training episodes reach; 1 would be solved at once, 0 never. Solved runs stop and "
     "keep their level. The first episodes to end are those that succeed: hence the "
-    "hills at the beginning of some curves, of all arms alike, which the score counts.\n"
+    "hills at the beginning of some curves, of any arm, which the score counts.\n"
 )
 
 
