@@ -24,7 +24,7 @@ Backend = Callable[..., Iterator[tuple[tuple[Any, ...], Any]]]
 BACKENDS = ("processes", "ray")
 SLOW_TO_IMPORT = ("scipy.stats", "torch._dynamo")
 """What most runs import while they play: tables with intervals, any optimiser."""
-UNIMPORTANT = ("seed", "name", "log_folder", "progress", "save_freq")
+UNIMPORTANT = ("seed", "name", "log_folder", "progress", "save_freq", "track")
 """Settings that do not tell a row of runs from others."""
 
 
