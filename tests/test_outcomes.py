@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from curiosity_rl.agents.outcomes import append, play_all, play_and_keep, read, written
+from curiosity_rl.agents.config import ExperimentConfig
+from curiosity_rl.agents.outcomes import (
+    append,
+    digest,
+    play_all,
+    play_and_keep,
+    read,
+    written,
+)
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,17 @@ def test_nothing_is_told_twice_where_all_goes_well(
         begin, [(str(tmp_path), "a", 0)], 1, lambda _, name, __: name, lambda _: "ok"
     )
     assert capsys.readouterr().err == "[1/1] a: ok\n"
+
+
+def test_runs_that_files_hold_are_found_again() -> None:
+    """A new setting changes every digest, and all runs of docs/ would be played anew.
+
+    If it changes no outcome, add it to `UNIMPORTANT`; else play them, and change this.
+    """
+    assert digest(ExperimentConfig()) == "d2cdb56a"
+    other = ExperimentConfig(seed=7, track=True, log_folder="x")
+    assert digest(other) == digest(ExperimentConfig())
+    assert digest(ExperimentConfig(coef=0.5)) != digest(ExperimentConfig())
 
 
 def test_rows_survive_the_file(tmp_path: Path) -> None:
