@@ -38,16 +38,20 @@ def noise_part(file: Path, folder: Path) -> str:
     if "none" not in values:
         raise ValueError(f"{file} has no runs of the bonus none to compare with")
     base = float(np.mean(values["none"]["cells"]))
-    arms = {name: _both(found, base) for name, found in values.items()}
+    measured = {name: _both(found, base) for name, found in values.items()}
+    arms = dict(sorted(measured.items(), key=lambda arm: arm[1][0].value))
 
     def passes(name: str) -> bool:
         share, cells = arms[name]
         return share.value < MOST_WATCHING and cells.value > LEAST_CELLS
 
-    figure = pictures.map_picture(
+    figure = pictures.aims_picture(
         arms,
         (MOST_WATCHING, LEAST_CELLS),
-        ("share of the last quarter's steps spent at the TV", "cells, times no bonus"),
+        (
+            "share of the last quarter's steps at the TV",
+            "cells, times those of no bonus",
+        ),
     )
     picture = pictures.kept(figure, folder / "c_noisy_tv.png")
     seeds = min(share.seeds for share, _ in arms.values())

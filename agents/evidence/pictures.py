@@ -1,4 +1,4 @@
-"""Pictures of the evidence: curves with bands, a dot per run, profiles, a map."""
+"""Pictures of the evidence: curves with bands, a dot per run, profiles, aims."""
 
 from __future__ import annotations
 
@@ -245,53 +245,47 @@ def apart(heights: Sequence[float], least: float) -> list[float]:
     return back.tolist()
 
 
-def map_picture(
-    points: Mapping[str, tuple[Estimate, Estimate]],
+def aims_picture(
+    arms: Mapping[str, tuple[Estimate, Estimate]],
     aims: tuple[float, float],
     labels: tuple[str, str],
 ) -> Any:
-    """Draw each arm as a cross of two intervals; shade where both aims are met.
+    """Draw two measures of each arm as intervals, a row per arm; shade the aims.
 
     Args:
-        points: Estimates of x and y of each arm.
-        aims: x to stay below, y to exceed.
-        labels: Of the axes.
+        arms: Estimates of both measures, by arm, from the top.
+        aims: What the first is to stay below and the second to exceed.
+        labels: Of the measures.
     """
-    from matplotlib.patches import Rectangle
-
-    figure, (place,) = _panels(1, 1, 6.8, 4.4)
-    top = max(y.high for _, y in points.values()) * 1.08
-    aim = Rectangle((-0.02, aims[1]), aims[0] + 0.02, top, color=PALE, alpha=0.5, lw=0)
-    place.add_patch(aim)
-    place.annotate(
-        "both aims met",
-        (-0.015, aims[1]),
-        xytext=(0, 4),
-        textcoords="offset points",
-        fontsize=8,
-        color="0.35",
-    )
-    heights = apart([y.value for _, y in points.values()], 0.035 * top)
-    lines = lines_of(list(points))
-    for (name, (x, y)), height in zip(points.items(), heights, strict=True):
-        colour = lines[name].colour
-        place.plot([x.low, x.high], [y.value] * 2, color=colour, lw=1.1, alpha=0.7)
-        place.plot([x.value] * 2, [y.low, y.high], color=colour, lw=1.1, alpha=0.7)
-        place.plot(x.value, y.value, "o", color=colour, ms=5)
-        place.annotate(
-            name,
-            (x.value, height),
-            xytext=(7, 1),
-            textcoords="offset points",
-            fontsize=8,
-            color=colour,
-        )
-    place.set_xlim(-0.02, max(x.high for x, _ in points.values()) * 1.15 + 0.02)
-    place.set_ylim(0, top)
-    place.grid(color=PALE, lw=0.6)
-    place.set_axisbelow(True)
-    place.set_xlabel(labels[0], fontsize=9)
-    place.set_ylabel(labels[1], fontsize=9)
+    figure, panels = _panels(2, 2, 4.2, 0.4 + 0.2 * len(arms))
+    tops = [1.08 * max(aims[m], *(e[m].high for e in arms.values())) for m in (0, 1)]
+    panels[0].axvspan(0, aims[0], color=PALE, alpha=0.5, lw=0)
+    panels[1].axvspan(aims[1], tops[1], color=PALE, alpha=0.5, lw=0)
+    for measure, place in enumerate(panels):
+        for row, (name, estimates) in enumerate(arms.items()):
+            found, (x, y) = estimates[measure], estimates
+            both = x.value < aims[0] and y.value > aims[1]
+            colour = COLOURS[0] if both else "0.35"
+            place.plot([found.low, found.high], [row] * 2, color=colour, lw=1.6)
+            place.plot(found.value, row, "o", color=colour, ms=5)
+            if measure == 0:
+                place.annotate(
+                    name,
+                    (0, row),
+                    xytext=(-8, 0),
+                    xycoords=("axes fraction", "data"),
+                    textcoords="offset points",
+                    fontsize=8.5,
+                    ha="right",
+                    va="center",
+                    color=colour if both else "0.1",
+                )
+        place.set_yticks([])
+        place.set_ylim(len(arms) - 0.5, -0.5)
+        place.set_xlim(0, tops[measure])
+        place.grid(axis="x", color=PALE, lw=0.6)
+        place.set_axisbelow(True)
+        place.set_xlabel(labels[measure], fontsize=9)
     return figure
 
 
