@@ -3,7 +3,8 @@
 Numba invalidates a cached kernel when its own file changes, but not when a kernel that
 it calls from another file does. So the cache directory is named by a hash of all
 sources that its kernels can see: those of the ground and of their own room. A change
-there starts a fresh cache; one in another room starts none.
+there starts a fresh cache; one in another room starts none. Where the package lies is
+no part of the key: another environment with the same sources compiles nothing anew.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import platformdirs
-from numba.core import config, event
+from numba.core import caching, config, event
 
 F = TypeVar("F", bound=Callable[..., Any])
 _GROUND = "", "rewards"
@@ -126,6 +127,40 @@ def cache_dir(folders: tuple[str, ...] | None = None) -> str:
     return tempfile.mkdtemp(prefix=key)
 
 
+_KNOWN: Any = caching  # older releases call it by another name, and ask for no class
+_BASE: Any = getattr(
+    _KNOWN,
+    "UserProvidedCacheLocator",
+    getattr(_KNOWN, "_UserProvidedCacheLocator", object),
+)
+
+
+class BySource(_BASE):
+    """Tells numba where a kernel of ours is kept: by its module, wherever that lies.
+
+    The cache's folder is named by the sources, so that they cannot be stale in it.
+    Kernels of other packages are kept by path and content, as numba does it.
+    """
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        """Return the name of the folder for kernels of a file."""
+        inside = _inside(py_file)
+        if inside is None:
+            return super().get_suitable_cache_subpath(py_file)
+        return "-".join(("ours", *inside.parent.parts))
+
+    def get_source_stamp(self) -> Any:
+        """Return what tells an older content of the same file."""
+        return "" if _inside(self._py_file) else super().get_source_stamp()
+
+
+def _inside(file: str) -> Path | None:
+    """Return where a file lies within this package, or None."""
+    path, package = Path(file).absolute(), Path(__file__).absolute().parent
+    return path.relative_to(package) if path.is_relative_to(package) else None
+
+
 class _Announcement(event.Listener):
     """Says, once, that time goes into compiling our kernels."""
 
@@ -174,8 +209,10 @@ def routine(function: F) -> F:
 def _compiled(function: F, options: dict[str, Any]) -> F:
     settings: Any = config  # its names are made at run time
     folder = cache_dir(seen_by(function.__module__))
-    before, settings.CACHE_DIR = settings.CACHE_DIR, folder
+    before = settings.CACHE_DIR, getattr(settings, "CACHE_LOCATOR_CLASSES", "")
+    settings.CACHE_DIR = folder
+    settings.CACHE_LOCATOR_CLASSES = f"{BySource.__module__}.{BySource.__name__}"
     try:
         return cast(F, numba.njit(**options)(function))
     finally:
-        settings.CACHE_DIR = before
+        settings.CACHE_DIR, settings.CACHE_LOCATOR_CLASSES = before

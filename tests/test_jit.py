@@ -120,6 +120,27 @@ def test_the_users_numba_cache_is_left_alone_when_compiling_fails(monkeypatch):
     assert users_cache() == before
 
 
+def test_the_same_sources_elsewhere_compile_nothing(tmp_path: Path):
+    """As in another environment, or where a wheel is installed."""
+    script = (
+        "import curiosity_rl, gymnasium as gym; env = gym.make('river-swim-v0'); "
+        "env.reset(seed=0); env.step(0); print(curiosity_rl.__file__)"
+    )
+    told = []
+    for place in ("here", "there"):
+        copy = tmp_path / place / "curiosity_rl"
+        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONPATH": str(copy.parent),
+                 "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            cwd=tmp_path, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert Path(done.stdout.strip()).parent == copy
+        told.append("compiling kernels" in done.stderr)
+    assert told == [True, False]
+
+
 def test_errors_follow_numpy():
     def divide(a, b):
         return a / b
