@@ -13,11 +13,9 @@ from curiosity_rl.agents import stepping
 from curiosity_rl.agents.stepping import Lanes
 from curiosity_rl.registry import WORLDS
 
-ONE_OF_EACH = {spec.world: name for name, spec in reversed(WORLDS.items())}.values()
-"""The first world of each class: others have the same kernels."""
 
-
-@pytest.mark.parametrize("env_id", ONE_OF_EACH)
+@pytest.mark.xdist_group("kernels")  # two workers would compile the same ones
+@pytest.mark.parametrize("env_id", WORLDS)
 def test_kernels_of_all_worlds_can_be_measured(env_id: str) -> None:
     lanes = Lanes(env_id, 3)
     assert 0 < lanes.turns(5, lanes.step) < 60

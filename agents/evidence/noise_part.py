@@ -52,6 +52,7 @@ def noise_part(file: Path, folder: Path) -> str:
             "share of the last quarter's steps at the TV",
             "cells, times those of no bonus",
         ),
+        passes,
     )
     picture = pictures.kept(figure, folder / "c_noisy_tv.png")
     seeds = min(share.seeds for share, _ in arms.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -249,6 +249,7 @@ def aims_picture(
     arms: Mapping[str, tuple[Estimate, Estimate]],
     aims: tuple[float, float],
     labels: tuple[str, str],
+    met: Callable[[str], bool],
 ) -> Any:
     """Draw two measures of each arm as intervals, a row per arm; shade the aims.
 
@@ -256,6 +257,7 @@ def aims_picture(
         arms: Estimates of both measures, by arm, from the top.
         aims: What the first is to stay below and the second to exceed.
         labels: Of the measures.
+        met: Whether an arm meets both aims.
     """
     figure, panels = _panels(2, 2, 4.2, 0.4 + 0.2 * len(arms))
     tops = [1.08 * max(aims[m], *(e[m].high for e in arms.values())) for m in (0, 1)]
@@ -263,9 +265,8 @@ def aims_picture(
     panels[1].axvspan(aims[1], tops[1], color=PALE, alpha=0.5, lw=0)
     for measure, place in enumerate(panels):
         for row, (name, estimates) in enumerate(arms.items()):
-            found, (x, y) = estimates[measure], estimates
-            both = x.value < aims[0] and y.value > aims[1]
-            colour = COLOURS[0] if both else "0.35"
+            found = estimates[measure]
+            colour = COLOURS[0] if met(name) else "0.35"
             place.plot([found.low, found.high], [row] * 2, color=colour, lw=1.6)
             place.plot(found.value, row, "o", color=colour, ms=5)
             if measure == 0:
@@ -278,7 +279,7 @@ def aims_picture(
                     fontsize=8.5,
                     ha="right",
                     va="center",
-                    color=colour if both else "0.1",
+                    color=colour if met(name) else "0.1",
                 )
         place.set_yticks([])
         place.set_ylim(len(arms) - 0.5, -0.5)

@@ -88,7 +88,7 @@ class RecurringDifference:
         if self.repeat == "state":
             share = (visits > 0).astype(np.float64)
         else:
-            tried, led = self._transitions(batch)
+            tried, led = self._transitions(batch, left, reached)
             share = self.led.look_up(led) / np.maximum(self.tried.look_up(tried), 1)
         paid = share * np.maximum(gain, 0)
         return paid.astype(np.float32).reshape(batch.shape)
@@ -98,7 +98,7 @@ class RecurringDifference:
         log = self.states.update(batch)
         tables = [self.states.table]
         if self.repeat == "transition":
-            tried, led = self._transitions(batch)
+            tried, led = self._transitions(batch, *self._states(batch))
             self.tried.add(tried)
             self.led.add(led)
             tables += [self.tried, self.led]
@@ -127,11 +127,13 @@ class RecurringDifference:
         left = self.states.hashes(replace(batch, next_obs=batch.obs))
         return left, self.states.hashes(batch)
 
-    def _transitions(self, batch: Transitions) -> tuple[np.ndarray, np.ndarray]:
-        """Return hashes of (s, a) and (s, a, s'), each `(T * N,)`."""
-        tried, reached = self._states(batch)
+    def _transitions(
+        self, batch: Transitions, left: np.ndarray, reached: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return hashes of (s, a) and (s, a, s'), each `(T * N,)`, given `_states`."""
+        tried = left
         if is_discrete(batch.action, self._action_space):
-            tried = hash_rows(np.stack([tried, hash_batch(batch.action)], 1))
+            tried = hash_rows(np.stack([left, hash_batch(batch.action)], 1))
         return tried, hash_rows(np.stack([tried, reached], 1))
 
 
