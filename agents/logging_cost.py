@@ -22,6 +22,7 @@ from stable_baselines3.common.logger import Logger
 
 from curiosity_rl.agents.config import ExperimentConfig
 from curiosity_rl.agents.experiment import build, torch_threads
+from curiosity_rl.agents.training import log_interval
 from curiosity_rl.tracking.callback import TrackingCallback
 from curiosity_rl.tracking.gallery import GalleryCallback
 from curiosity_rl.tracking.log_files import RunLogger
@@ -87,17 +88,27 @@ class Turns:
 
 
 class PassOn(BaseCallback):
-    """Ends a turn before every rollout but the first, and calls back once, then."""
+    """Ends a turn before every rollout but the first, and calls back once.
 
-    def __init__(self, turns: Turns, side: int, warm: Callable[[], None]) -> None:
+    Args:
+        turns: The turns.
+        side: Whose.
+        first: Rollouts up to the first dump.
+        warm: Called after it.
+    """
+
+    def __init__(
+        self, turns: Turns, side: int, first: int, warm: Callable[[], None]
+    ) -> None:
         super().__init__()
-        self.turns, self.side, self.rollouts, self.warm = turns, side, 0, warm
+        self.turns, self.side, self.first, self.warm = turns, side, first, warm
+        self.rollouts = 0
 
     def _on_rollout_start(self) -> None:
         self.rollouts += 1
         if self.rollouts > 1:
             self.turns.pass_on(self.side)
-        if self.rollouts == 2:  # what compiles has compiled
+        if self.rollouts == self.first + 1:  # all is compiled and imported
             self.warm()
 
     def _on_step(self) -> bool:
@@ -167,9 +178,11 @@ def logging_cost(config: ExperimentConfig) -> LoggingCost:
     models = [build(config).model, build(config).model]
     models[0].set_logger(Logger(None, []))
     with torch_threads(config.num_threads), tempfile.TemporaryDirectory() as folder:
-        logger = TimedLogger(Path(folder))
+        _, every = log_interval(models[1], config.n_timesteps)
+        logger = TimedLogger(Path(folder), every=every)
         models[1].set_logger(logger)
-        curves, pictures = Timed(TrackingCallback()), Timed(GalleryCallback())
+        curves = Timed(TrackingCallback(every=every))
+        pictures = Timed(GalleryCallback(every=every))
         watchers: list[list[BaseCallback]] = [[], [curves, pictures]]
 
         def spent() -> np.ndarray:
@@ -193,7 +206,7 @@ def logging_cost(config: ExperimentConfig) -> LoggingCost:
             thread.join()
         found = spent() - warm[0]
         logger.close()
-    pairs = list(zip(*turns.seconds, strict=True))[1:]
+    pairs = list(zip(*turns.seconds, strict=True))[every:]
     own, (both, whole) = found[:3], found[3:]
     names = ("curves", "pictures", "logger", "writing thread")
     seconds = [*own.tolist(), max(float(whole - both), 0.0)]
@@ -217,6 +230,8 @@ def _train(
 ) -> None:
     turns.begin(side)
     try:
-        model.learn(steps, [*watchers, PassOn(turns, side, warm)])
+        options, every = log_interval(model, steps)
+        passes = PassOn(turns, side, every, warm)
+        model.learn(steps, [*watchers, passes], **options)
     finally:
         turns.finish(side)

@@ -24,6 +24,10 @@ from curiosity_rl.tracking.pacing import Every, ProgressCallback
 
 PACKAGES = ("curiosity-rl", "gymnasium", "numpy", "numba", "stable-baselines3", "torch")
 """What the numbers of a run depend on, besides its settings."""
+LEAST_FRAMES, DUMPS = 2048, 20
+"""Frames between two dumps of an on-policy algorithm, at least: the rollout of Stable-
+Baselines3's PPO, or of runs too short for so many dumps a fraction of the run. Dumps
+after each of many short rollouts would take a good part of the time."""
 SHOWN = ("algo", "coef", "env", "intrinsic", "n_envs", "n_timesteps", "seed")
 """Settings in TensorBoard's table of runs, which shows the first five of the alphabet
 unless it is told otherwise."""
@@ -63,12 +67,14 @@ def learn(
         Stopped: If the run was asked to stop; it is saved then.
     """
     start = time.monotonic() - (0.0 if before is None else float(before["seconds"]))
-    request, gallery = StopRequest(), GalleryCallback()
+    request = StopRequest()
+    options, every = log_interval(model, config.n_timesteps)
+    gallery = GalleryCallback(every=every)
     tracking = TrackingCallback(
         {name: getattr(config, name) for name in SHOWN},
         ["eval/"] if config.eval_freq else (),
+        every,
     )
-    options, every = _log_interval(model)
     logger = RunLogger(folder.path, None if before is None else before["log"], every)
     model.set_logger(logger)
 
@@ -126,14 +132,20 @@ def learn(
         logger.close()
 
 
-def _log_interval(model: BaseAlgorithm) -> tuple[dict[str, Any], int]:
+def log_interval(model: BaseAlgorithm, n_timesteps: int) -> tuple[dict[str, Any], int]:
     """Have an on-policy algorithm offer all its iterations to the logger.
 
+    Args:
+        model: The algorithm.
+        n_timesteps: Frames of the whole run.
+
     Returns:
-        What to pass to `learn`, and after how many iterations to log, as the algorithm
-        would by itself.
+        What to pass to `learn`, and after how many iterations to log: as many as the
+        algorithm would by itself, or more, see `LEAST_FRAMES`.
     """
     if not isinstance(model, OnPolicyAlgorithm):
         return {}, 1
-    learn = inspect.signature(model.learn)
-    return {"log_interval": 1}, int(learn.parameters["log_interval"].default)
+    own = inspect.signature(model.learn).parameters["log_interval"].default
+    least = min(LEAST_FRAMES, n_timesteps // DUMPS)
+    iterations = -(-least // (model.n_steps * model.n_envs))
+    return {"log_interval": 1}, max(int(own), iterations)

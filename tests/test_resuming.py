@@ -284,7 +284,7 @@ def test_a_killed_run_resumes_and_logs_no_step_twice(
         steps = [step for step, _ in points]
         assert steps == sorted(set(steps))
     steps = [int(row["time/total_timesteps"]) for row in table(run)]
-    assert steps == list(range(32, 3201, 32))
+    assert steps == list(range(160, 3201, 160))
 
 
 @pytest.mark.promise("Ctrl-C saves, exits with 130 and says how to go on")

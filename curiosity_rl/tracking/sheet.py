@@ -182,17 +182,22 @@ def length(text: str, size: int) -> float:
 
 
 def wrapped(text: str, width: float, size: int) -> list[str]:
-    """Break a text into lines that are no wider than `width`, unless a word is."""
+    """Break a text into lines that are no wider than `width`, unless a word is.
+
+    Where the text breaks a line, a new one begins.
+    """
     lines: list[list[str]] = []
-    space, room = length(" ", size), 0.0
-    for word in text.split():
-        wide = length(word, size)
-        if lines and wide + space <= room:
-            lines[-1].append(word)
-            room -= wide + space
-        else:
-            lines.append([word])
-            room = width - wide
+    space = length(" ", size)
+    for part in text.splitlines():
+        room = -1.0
+        for word in part.split():
+            wide = length(word, size)
+            if wide + space <= room:
+                lines[-1].append(word)
+                room -= wide + space
+            else:
+                lines.append([word])
+                room = width - wide
     return [" ".join(line) for line in lines]
 
 
