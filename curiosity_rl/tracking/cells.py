@@ -85,17 +85,19 @@ class Regions:
         """Count one step of the lanes."""
         missing = slot + 1 - len(self.visits)
         if missing > 0:
-            self.visits = np.pad(self.visits, ((0, missing), (0, 0)))
+            rows = np.zeros((missing, self.visits.shape[1]))
+            self.visits = np.concatenate([self.visits, rows])
             if self.bonus is not None:
-                self.bonus = np.pad(self.bonus, ((0, missing), (0, 0)))
-        np.add.at(self.visits[slot], regions, 1.0)
+                self.bonus = np.concatenate([self.bonus, rows])
+        self.visits[slot] += np.bincount(regions, minlength=self.visits.shape[1])
 
     def pay(self, slots: np.ndarray, regions: np.ndarray, values: np.ndarray) -> None:
         """Take what was paid for steps of these slices, `(T,)`, `(T, N)`, `(T, N)`."""
         if self.bonus is None:
             self.bonus = np.zeros_like(self.visits)
-        at = np.broadcast_to(slots[:, None], regions.shape)
-        np.add.at(self.bonus, (at, regions), values)
+        at = slots[:, None] * self.bonus.shape[1] + regions
+        sums = np.bincount(at.ravel(), values.ravel(), minlength=self.bonus.size)
+        self.bonus += sums.reshape(self.bonus.shape)
 
     def state_dict(self) -> dict[str, Any]:
         """Return all counts."""
