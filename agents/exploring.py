@@ -17,13 +17,13 @@ from curiosity_rl.agents.outcomes import (
     digest,
     play_and_keep,
     read,
+    warning,
     written,
 )
 from curiosity_rl.agents.visits import Visits
 from curiosity_rl.agents.worlds import find_world, make_lanes
 from curiosity_rl.registry import unknown_name
 
-FEW_SEEDS = 10
 BELOW = "<!-- tables, written by a command -->\n"
 EVERYWHERE = (
     "none",
@@ -315,13 +315,12 @@ def _table(task: str, findings: Sequence[Finding]) -> str:
     if same:
         told = "; ".join(f"{m}: {_number(m, v)}" for m, v in same.items())
         lines += ["", f"The same in every run: {told}."]
-    if min(seeds.values()) < FEW_SEEDS:
-        lines += [
-            "",
-            f"Only {min(seeds.values())} seeds in a row, fewer than {FEW_SEEDS}: "
-            "medians and ranges describe these runs; they do not rank bonuses that lie "
-            "close together.",
-        ]
+    few = warning(
+        min(seeds.values()),
+        "medians and ranges describe these runs; they do not rank bonuses that lie "
+        "close together.",
+    )
+    lines += ["", few] * bool(few)
     return "\n".join(lines) + "\n"
 
 

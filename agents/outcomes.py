@@ -24,6 +24,7 @@ Backend = Callable[..., Iterator[tuple[tuple[Any, ...], Any]]]
 BACKENDS = ("processes", "ray")
 SLOW_TO_IMPORT = ("scipy.stats", "torch._dynamo")
 """What most runs import while they play: tables with intervals, any optimiser."""
+FEW_SEEDS = 10
 UNIMPORTANT = ("seed", "name", "log_folder", "progress", "save_freq", "track")
 """Settings that do not tell a row of runs from others."""
 
@@ -45,6 +46,19 @@ def digest(config: Any, **more: Any) -> str:
         del settings[name]
     text = json.dumps(settings | more, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def warning(seeds: int, remark: str) -> str:
+    """Return a sentence if there are too few seeds, or nothing.
+
+    Args:
+        seeds: Fewest seeds of any row.
+        remark: What follows from so few.
+    """
+    if seeds >= FEW_SEEDS:
+        return ""
+    counted = f"{seeds} seed{'' if seeds == 1 else 's'}"
+    return f"Only {counted} in a row, fewer than {FEW_SEEDS}: {remark}"
 
 
 def play_and_keep(

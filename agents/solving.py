@@ -21,6 +21,7 @@ from curiosity_rl.agents.outcomes import (
     digest,
     play_and_keep,
     read,
+    warning,
     written,
 )
 from curiosity_rl.agents.stopping import EpisodeLog, StopWhenSolved
@@ -30,7 +31,6 @@ from curiosity_rl.tracking.callback import TrackingCallback
 
 OPTIMUM_EPISODES = 2000
 """Episodes over which the return of the best action is measured."""
-FEW_SEEDS = 10
 
 
 @dataclass(frozen=True)
@@ -241,12 +241,12 @@ def markdown(
         ]
         lines.append(f"| {' | '.join(cells)} |")
     fewest = min((len(group) for group in groups.values()), default=0)
-    if fewest < FEW_SEEDS:
-        lines += [
-            "",
-            f"Only {fewest} seeds in a row, fewer than {FEW_SEEDS}: medians and ranges "
-            "describe these runs; they do not rank settings that lie close together.",
-        ]
+    few = warning(
+        fewest,
+        "medians and ranges describe these runs; they do not rank settings that lie "
+        "close together.",
+    )
+    lines += ["", few] * bool(few)
     return "\n".join(lines) + "\n"
 
 

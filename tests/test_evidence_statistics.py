@@ -18,7 +18,6 @@ from curiosity_rl.agents.evidence.statistics import (
     over_time,
     performance_profile,
     probability_of_improvement,
-    warning,
 )
 
 # The figures below are those of rliable 1.2.0 (arch 7.2.0, numpy 2.4.6), in a virtual
@@ -172,8 +171,3 @@ def test_medians_of_what_was_given_up() -> None:
     assert median_of_censored([1, 9, 9], [True, False, False]) == math.inf
     assert median_of_censored([4, 2], [True, True]) == 3
     assert median_of_censored([4, 2], [False, True]) == math.inf
-
-
-def test_few_seeds_are_told() -> None:
-    assert "Only 9 seeds" in warning(9)
-    assert warning(10) == ""

@@ -16,6 +16,7 @@ from curiosity_rl.agents.outcomes import (
     play_all,
     play_and_keep,
     read,
+    warning,
     written,
 )
 
@@ -116,3 +117,9 @@ def test_rows_survive_the_file(tmp_path: Path) -> None:
     append(file, notes[1])
     assert read(file, Note) == notes
     assert read(tmp_path / "none.csv", Note) == []
+
+
+def test_few_seeds_are_told() -> None:
+    assert warning(9, "so what.") == "Only 9 seeds in a row, fewer than 10: so what."
+    assert warning(1, "so what.") == "Only 1 seed in a row, fewer than 10: so what."
+    assert warning(10, "so what.") == ""

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from curiosity_rl.agents.evidence import pictures
-from curiosity_rl.agents.evidence.statistics import Estimate, estimate, warning
-from curiosity_rl.agents.evidence.tables import noise_table
+from curiosity_rl.agents.evidence.statistics import Estimate, estimate
+from curiosity_rl.agents.evidence.tables import TOO_NARROW, noise_table
 from curiosity_rl.agents.exploring import Finding
-from curiosity_rl.agents.outcomes import read
+from curiosity_rl.agents.outcomes import read, warning
 
 MOST_WATCHING = 0.10
 LEAST_CELLS = 1.3
@@ -55,7 +55,7 @@ def noise_part(file: Path, folder: Path) -> str:
         passes,
     )
     picture = pictures.kept(figure, folder / "c_noisy_tv.png")
-    seeds = min(share.seeds for share, _ in arms.values())
+    few = warning(min(share.seeds for share, _ in arms.values()), TOO_NARROW)
     lines = [
         "## c. Which bonus leaves the noisy TV alone, and explores still?",
         "",
@@ -66,7 +66,7 @@ def noise_part(file: Path, folder: Path) -> str:
         "",
         f"Runs: `{file.name}`, made by `python scripts/benchmark.py exploring`, "
         f"{max(row.frames for row in found):,} frames each.",
-        *([f"\n{warning(seeds)}"] if warning(seeds) else []),
+        *([f"\n{few}"] if few else []),
         "",
         noise_table(arms, passes),
         f"![Time at the television and cells visited]({picture.name})",

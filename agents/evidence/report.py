@@ -13,10 +13,10 @@ from curiosity_rl.agents.evidence.plan import Question
 from curiosity_rl.agents.evidence.questions import QUESTIONS
 from curiosity_rl.agents.evidence.record import Measurement
 from curiosity_rl.agents.evidence.solving_part import solving_part
-from curiosity_rl.agents.evidence.statistics import warning
 from curiosity_rl.agents.evidence.summary import fewest, limit, summarised
+from curiosity_rl.agents.evidence.tables import TOO_NARROW
 from curiosity_rl.agents.evidence.teaching_part import teaching_part
-from curiosity_rl.agents.outcomes import read
+from curiosity_rl.agents.outcomes import read, warning
 from curiosity_rl.agents.training import versions
 
 HEAD = """# Evidence: tables and pictures
@@ -79,7 +79,7 @@ def section(
     tasks, left_out = summarised(rows)
     teaches = any(row.measure == "final pass rate" for row in rows)
     told = teaching_part if teaches else solving_part
-    notes = [warning(fewest(tasks))]
+    notes = [warning(fewest(tasks), TOO_NARROW)]
     if left_out:
         notes.append(
             f"{left_out} runs of the file have other settings than the last ones of "

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-FEW_SEEDS = 10
 DRAWS = 2000
 LEVEL = 0.95
 
@@ -74,7 +73,7 @@ def estimate(
     """Return a statistic of all runs with its stratified percentile interval.
 
     With 5 seeds of one task such an interval holds the truth in 90 % of cases, with 10
-    seeds of 6 tasks in 94 %: hence the warning below `FEW_SEEDS`.
+    seeds of 6 tasks in 94 %: hence the warning below ten.
     """
     values = statistic(bootstrap(strata, draws, seed))
     value = float(statistic(np.concatenate(strata)))
@@ -183,16 +182,6 @@ def median_of_censored(times: Sequence[float], ended: Sequence[bool]) -> float:
     if len(found) % 2:
         return float(found[half])
     return float((found[half - 1] + found[half]) / 2)
-
-
-def warning(seeds: int) -> str:
-    """Return a sentence if there are too few seeds, or nothing."""
-    if seeds >= FEW_SEEDS:
-        return ""
-    return (
-        f"Only {seeds} seeds in a row, fewer than {FEW_SEEDS}: intervals are too "
-        "narrow, and arms that lie close together are not ranked."
-    )
 
 
 def _check(strata: Strata) -> None:

@@ -15,6 +15,11 @@ from curiosity_rl.agents.evidence.statistics import (
 )
 from curiosity_rl.agents.evidence.summary import Arm, budget_scores, limit
 
+TOO_NARROW = (
+    "intervals are too narrow, and arms that lie close together are not ranked."
+)
+"""What follows from few seeds."""
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a markdown table."""
