@@ -112,6 +112,8 @@ def test_a_file_system_that_takes_no_more_ends_a_run(tmp_path: Path) -> None:
             "-c",
             _LIMITED,
             *SMALL,
+            "--algo-kwargs",
+            '{"n_steps": 512, "batch_size": 1024, "n_epochs": 1}',
             "-n",
             "160000",
             "--save-freq",
