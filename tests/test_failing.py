@@ -98,14 +98,14 @@ from curiosity_rl.agents.cli import train_main
 import curiosity_rl.agents.experiment
 import gymnasium as gym, curiosity_rl
 env = gym.make_vec("river-swim-v0", 2); env.reset(); env.step(env.action_space.sample())
-resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
 sys.exit(train_main(sys.argv[1:]))
 """
 
 
 @pytest.mark.promise(FULL_DISK)
 def test_a_file_system_that_takes_no_more_ends_a_run(tmp_path: Path) -> None:
-    """The same without a patch: the system refuses to write files above 60 kB."""
+    """The same without a patch: the system refuses to write files above 30 kB."""
     done = subprocess.run(
         [
             sys.executable,
