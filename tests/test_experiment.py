@@ -158,7 +158,7 @@ def test_training_leaves_torch_threads_alone(tmp_path: Path) -> None:
         th.set_num_threads(before)
 
 
-@pytest.mark.xdist_group("presets")  # two workers would compile the same kernels
+@pytest.mark.xdist_group("kernels")  # two workers would compile the same ones
 @pytest.mark.parametrize("world", [*WORLDS, "CartPole-v1"])
 def test_presets_are_complete_and_possible(world: str, tmp_path: Path) -> None:
     config = ExperimentConfig.load(env=world, log_folder=str(tmp_path))
