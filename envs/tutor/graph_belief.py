@@ -148,6 +148,7 @@ def draw_hypothesis(h, past, goal, shown, dice, desk, model):
     Return the log-weight that makes up for an order and layers that were drawn without
     regard to how well they explain the links shown; IMPOSSIBLE if none was found.
     """
+    t = np.int64(0)
     for _ in range(STARTS):
         weight = draw_order(h, goal, shown, dice, model)
         if weight < POSSIBLE:
@@ -161,8 +162,8 @@ def draw_hypothesis(h, past, goal, shown, dice, desk, model):
                 start = end
                 end += 1 + int(draw(dice) * 3)
             h[START, place] = start
-            k = h[SLOT, place]
-            weight += parents_given(h, past, shown, 0, k, dice, desk, True, model)
+            k = np.int64(h[SLOT, place])
+            weight += parents_given(h, past, shown, t, k, dice, desk, True, model)
             if weight < POSSIBLE:
                 break
             if start == 0:  # its not being known, which is drawn below
@@ -177,7 +178,7 @@ def draw_hypothesis(h, past, goal, shown, dice, desk, model):
     return IMPOSSIBLE
 
 
-@kernel
+@routine
 def begin(i, belief, model):
     """Begin the belief about a new student in lane i; return whether that was possible.
 
@@ -192,6 +193,7 @@ def begin(i, belief, model):
         for column in range(2):
             word = mix(word ^ np.uint64(shown[k, column] + 1))
     dice[0] = mix(word)
+    t = np.int64(0)
     weights, top = belief.weights[i], IMPOSSIBLE
     for m in range(model.particles):
         h = belief.tables[i, m]
@@ -209,9 +211,9 @@ def begin(i, belief, model):
     for m in range(model.particles if model.noisy else 0):
         h, goal, desk = belief.tables[i, m], belief.goal[i, 0], belief.desk[i]
         for _ in range(BURN_IN):
-            k = int(draw(dice) * model.activities)
-            sweep(h, spare, past, shown, goal, 0, k, dice, desk, model)
-    marginals(i, 0, belief, model)
+            k = np.int64(draw(dice) * model.activities)
+            sweep(h, spare, past, shown, goal, t, k, dice, desk, model)
+    marginals(i, t, belief, model)
     for k in range(model.activities):
         known = belief.features[i, k, belief.features.shape[2] - len(FEATURES)]
         belief.belief_before[i, k] = known
@@ -276,10 +278,10 @@ def weigh(h, t, k, right, dice, model):
     return chance
 
 
-@kernel
+@routine
 def follow(i, k, right, belief, model):
     """Carry one answer to activity k through the belief of lane i."""
-    t = int(belief.elapsed[i])
+    t = np.int64(belief.elapsed[i])
     past, dice, weights = belief.past[i], belief.dice[i], belief.weights[i]
     for row in range(3):
         for j in range(model.activities):

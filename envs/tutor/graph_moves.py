@@ -62,13 +62,14 @@ def parents_given(h, past, shown, t, k, dice, desk, choose, model):
     at least.
     """
     start = int(h[START, h[POSITION, k]])
+    none, at_once = np.int64(-1), np.int64(0)
     if start == 0:
-        chance = showing(h, shown, k, -1, -1, model) if model.noisy else 1.0
+        chance = showing(h, shown, k, none, none, model) if model.noisy else 1.0
         if chance <= 0.0:
             return IMPOSSIBLE
         if choose:
             h[FIRST, k], h[SECOND, k] = -1, -1
-        return learning(h, past, t, k, 0, model) + np.log(chance)
+        return learning(h, past, t, k, at_once, model) + np.log(chance)
     before = int(h[START, start - 1])
     top = IMPOSSIBLE
     for place in range(start):
@@ -76,7 +77,7 @@ def parents_given(h, past, shown, t, k, dice, desk, choose, model):
         if place > 0 and when == h[WHEN, h[SLOT, place - 1]]:
             desk[place] = desk[place - 1]
         else:
-            desk[place] = learning(h, past, t, k, int(when), model)
+            desk[place] = learning(h, past, t, k, np.int64(when), model)
         top = max(top, desk[place])
     if top < POSSIBLE:
         return IMPOSSIBLE
@@ -94,13 +95,13 @@ def parents_given(h, past, shown, t, k, dice, desk, choose, model):
             stop = draw(dice) * total
             total = 0.0
         for place in range(before, start):
-            first = h[SLOT, place]
+            first = np.int64(h[SLOT, place])
             for other in range(-1, start):
                 if other == place:
                     continue
-                second, later = -1, place
+                second, later = none, place
                 if other >= 0:
-                    second = h[SLOT, other]
+                    second = np.int64(h[SLOT, other])
                     if h[WHEN, second] > h[WHEN, first]:
                         later = other
                 chance = desk[later] * (0.5 / start + (0.5 if other < 0 else 0.0))
@@ -172,7 +173,7 @@ def of_children(h, past, t, k, model):
     """Return log P of the learning times of k's children."""
     total = 0.0
     for place in range(h[POSITION, k] + 1, model.skills):
-        child = h[SLOT, place]
+        child = np.int64(h[SLOT, place])
         if h[FIRST, child] == k or h[SECOND, child] == k:
             total += learning(h, past, t, child, opening(h, child), model)
     return total
@@ -307,7 +308,7 @@ def move_layers(h, spare, past, shown, goal, t, dice, desk, model):
         if not changed and now > 0:
             changed = spare[START, was - 1] != h[START, now - 1]
         if changed:
-            k = h[SLOT, p]
+            k = np.int64(h[SLOT, p])
             old += parents_given(spare, past, shown, t, k, dice, desk, False, model)
             new += parents_given(h, past, shown, t, k, dice, desk, True, model)
         p += 1
