@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, get_args
 
+import numpy as np
 import torch as th
 from gymnasium import spaces
 from stable_baselines3.common.policies import ActorCriticPolicy
@@ -255,6 +256,40 @@ class EquivariantPolicy(ActorCriticPolicy):
         self.optimizer = optimizer(
             self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
         )
+
+    def for_course(self, layout: ActivityLayout) -> EquivariantPolicy:
+        """Return this policy, with copies of its weights, for a course of another size.
+
+        No weight belongs to one activity, so who has learnt to teach a dozen skills can
+        teach sixty.
+
+        Args:
+            layout: That of the other course; its activities have the same features.
+
+        Raises:
+            ValueError: If they have not.
+        """
+        mine, theirs = self.layout.features, layout.features
+        if mine != theirs:
+            lost, new = (
+                ", ".join(n for n in a if n not in b) or "none"
+                for a, b in ((mine, theirs), (theirs, mine))
+            )
+            raise ValueError(
+                "this policy reads other features than the world's observation has: "
+                f"missing are {lost}; unknown to it are {new}; make the world with the "
+                "settings of its training, apart from the course"
+            )
+        actions: Any = self.action_space
+        modes = int(actions.n) // self.layout.activities
+        settings = self._get_constructor_parameters() | {
+            "layout": layout,
+            "observation_space": spaces.Box(-np.inf, np.inf, (layout.size,)),
+            "action_space": spaces.Discrete(modes * layout.activities),
+        }
+        policy = type(self)(**settings)
+        policy.load_state_dict(self.state_dict())
+        return policy.to(self.device)
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         return {

@@ -67,8 +67,29 @@ def test_a_run_is_compared_with_rules(
     refused = _refused([str(run), "--students", "x", "--checkpoint", "y"], capsys)
     assert "newest checkpoint" in refused
     assert "a run has its own" in _refused([str(run), "--matrix", *SMALL], capsys)
-    args = ["tutor-v0", "--tutors", str(run), *SMALL, "--env-kwargs.distractors", "2"]
-    assert "with as many activities" in _refused(args, capsys)
+
+
+def test_a_run_teaches_courses_of_another_size_with_the_same_features(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = ["--env", "tutor-v0", "--env-kwargs.budget", "10", "--n-envs", "8"]
+    train += ["-n", "64", "--algo-kwargs.n_steps", "8", "--algo-kwargs.batch_size"]
+    train += ["32", "--eval-students", "40", "-f", str(tmp_path)]
+    train += ["--progress", "false"]
+    assert train_main([*train, "--name", "alike"]) == 0
+    kwargs = ["--policy", "MlpPolicy", "--policy-kwargs", "{}"]
+    assert train_main([*train, *kwargs, "--name", "fixed"]) == 0
+    alike, fixed = (tmp_path / "tutor-v0" / f"{name}_1" for name in ("alike", "fixed"))
+    args = ["tutor-v0", *SMALL, "--n", "40", "--pictures", "false"]
+    args += ["--out", str(tmp_path / "out"), "--env-kwargs.distractors", "2"]
+    assert evaluate_main([*args, "--tutors", str(alike)]) == 0
+    assert "alike_1" in capsys.readouterr().out
+    refused = _refused([*args, "--tutors", str(fixed)], capsys)
+    assert "with as many activities" in refused
+    args += ["--env-kwargs.belief", "false", "--tutors", str(alike)]
+    refused = _refused(args, capsys)
+    assert "missing are belief" in refused
+    assert "unknown to it are none" in refused
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,37 @@ def test_permuted_activities_permute_the_logits_and_leave_the_value(
     assert values.shape == (7, 1 if kind is EquivariantPolicy else 2)
 
 
+@pytest.mark.parametrize("kind", [EquivariantPolicy, two_headed(EquivariantPolicy)])
+def test_a_course_that_holds_all_activities_twice_is_taught_alike(kind: type) -> None:
+    layout, twice = ActivityLayout(A, SHOWN), ActivityLayout(2 * A, SHOWN)
+    net = policy(layout, kind, modes=2)
+    obs = observations(layout, PARENTS)
+    blocks, time = layout.split(obs)
+    blocks[..., SHOWN.index("goal")] = 0.0  # the chance to pass would be squared
+    doubled = np.concatenate([blocks, blocks], axis=1)
+    for name in ("parent_1", "parent_2"):
+        doubled[..., SHOWN.index(name)] /= 2
+    other = np.concatenate([doubled.reshape(len(obs), -1), time[:, None]], axis=1)
+    logits, values = outputs(net, obs)
+    again = net.for_course(twice)
+    logits_, values_ = outputs(again, other)
+    halves = logits_.reshape(-1, 2, 2, A)
+    np.testing.assert_allclose(halves[:, :, 0], halves[:, :, 1], atol=1e-5)
+    shift = halves[:, :, 0].reshape(logits.shape) - logits
+    np.testing.assert_allclose(shift, np.log(0.5), atol=1e-5)
+    np.testing.assert_allclose(values_, values, atol=1e-5)
+    with th.no_grad():
+        for parameter in again.parameters():
+            parameter.zero_()
+    np.testing.assert_array_equal(outputs(net, obs)[0], logits)
+
+
+def test_a_course_with_other_features_is_refused() -> None:
+    net = policy(ActivityLayout(A, SHOWN))
+    with pytest.raises(ValueError, match=r"missing are needed.*unknown to it are new"):
+        net.for_course(ActivityLayout(A, (*BLIND, "new")))
+
+
 def test_parents_matter() -> None:
     """Another graph over the same features gives other logits."""
     layout = ActivityLayout(A, SHOWN)

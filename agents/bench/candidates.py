@@ -77,6 +77,9 @@ def label_of(name: str, names: Sequence[str]) -> str:
 def opened(name: str, layout: ActivityLayout) -> Iterator[Tutor]:
     """Build a tutor, or load the newest checkpoint of a run.
 
+    A policy that treats all activities alike may teach a course of another size than
+    that of its training.
+
     Raises:
         ValueError: If the tutor cannot work in this world.
     """
@@ -84,6 +87,7 @@ def opened(name: str, layout: ActivityLayout) -> Iterator[Tutor]:
         yield make_tutor(name, layout)
         return
     from curiosity_rl.agents.experiment import build, torch_threads
+    from curiosity_rl.agents.policies import EquivariantPolicy
     from curiosity_rl.agents.runs import open_run
     from curiosity_rl.agents.tutors.model import ModelTutor
 
@@ -91,12 +95,18 @@ def opened(name: str, layout: ActivityLayout) -> Iterator[Tutor]:
     config = folder.config()
     experiment = build(config)
     experiment.load_state(folder.checkpoint())
-    shape = experiment.model.observation_space.shape
-    if shape != (layout.size,):
+    model = experiment.model
+    shape = model.observation_space.shape
+    if isinstance(model.policy, EquivariantPolicy):
+        try:
+            model.policy = model.policy.for_course(layout)
+        except ValueError as error:
+            raise ValueError(f"{name} was trained on {config.env}: {error}") from None
+    elif shape != (layout.size,):
         raise ValueError(
             f"{name} was trained on {config.env} with observations of shape {shape}; "
             f"this world has {(layout.size,)}: compare it in a world with as many "
-            "activities and features"
+            "activities and features, or train policy=equivariant"
         )
     with torch_threads(config.num_threads):
-        yield ModelTutor(experiment.model)
+        yield ModelTutor(model)
