@@ -56,7 +56,7 @@ class ActivityNet(nn.Module):
             self._knowledge = next((n for n in KNOWLEDGE if n in names), None)
         self._chosen = next((n for n in CHOSEN if n in names), None)
         self._parents = [name for name in names if name.startswith(PARENT)]
-        own = [i for i, name in enumerate(names) if name not in self._parents]
+        own = [names.index(name) for name in _weighted(layout)]
         self._second = [n for n in ("belief",) if n in names and n != self._knowledge]
         self.own: th.Tensor
         self.register_buffer("own", th.tensor(own), persistent=False)
@@ -264,12 +264,13 @@ class EquivariantPolicy(ActorCriticPolicy):
         teach sixty.
 
         Args:
-            layout: That of the other course; its activities have the same features.
+            layout: That of the other course; its activities have the same features, but
+                for how many prerequisites one can have.
 
         Raises:
             ValueError: If they have not.
         """
-        mine, theirs = self.layout.features, layout.features
+        mine, theirs = _weighted(self.layout), _weighted(layout)
         if mine != theirs:
             lost, new = (
                 ", ".join(n for n in a if n not in b) or "none"
@@ -299,6 +300,11 @@ class EquivariantPolicy(ActorCriticPolicy):
             "logit_scale": self.logit_scale,
             "insight": self.insight,
         }
+
+
+def _weighted(layout: ActivityLayout) -> tuple[str, ...]:
+    """Features that a network has weights for; parents are slots to look up."""
+    return tuple(n for n in layout.features if not n.startswith(PARENT))
 
 
 def _mean(values: th.Tensor, weights: th.Tensor) -> th.Tensor:

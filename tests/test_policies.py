@@ -99,7 +99,8 @@ def test_permuted_activities_permute_the_logits_and_leave_the_value(
 
 @pytest.mark.parametrize("kind", [EquivariantPolicy, two_headed(EquivariantPolicy)])
 def test_a_course_that_holds_all_activities_twice_is_taught_alike(kind: type) -> None:
-    layout, twice = ActivityLayout(A, SHOWN), ActivityLayout(2 * A, SHOWN)
+    layout = ActivityLayout(A, SHOWN)
+    twice = ActivityLayout(2 * A, (*SHOWN, "parent_3"))
     net = policy(layout, kind, modes=2)
     obs = observations(layout, PARENTS)
     blocks, time = layout.split(obs)
@@ -107,6 +108,7 @@ def test_a_course_that_holds_all_activities_twice_is_taught_alike(kind: type) ->
     doubled = np.concatenate([blocks, blocks], axis=1)
     for name in ("parent_1", "parent_2"):
         doubled[..., SHOWN.index(name)] /= 2
+    doubled = np.concatenate([doubled, np.zeros_like(doubled[..., :1])], axis=2)
     other = np.concatenate([doubled.reshape(len(obs), -1), time[:, None]], axis=1)
     logits, values = outputs(net, obs)
     again = net.for_course(twice)
