@@ -9,6 +9,11 @@ import pytest
 from curiosity_rl.agents.cli import evaluate_main, train_main
 
 SMALL = ["--env-kwargs.budget", "12", "--progress", "false"]
+TRAIN = [
+    *("--env", "tutor-v0", "--env-kwargs.budget", "10", "--n-envs", "8", "-n", "64"),
+    *("--algo-kwargs.n_steps", "8", "--algo-kwargs.batch_size", "32"),
+    *("--eval-students", "40", "--progress", "false"),
+]
 
 
 def _refused(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -46,10 +51,7 @@ def test_tables_and_files_of_one_command(
 def test_a_run_is_compared_with_rules(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train = ["--env", "tutor-v0", "--env-kwargs.budget", "10", "--n-envs", "8"]
-    train += ["-n", "64", "--algo-kwargs.n_steps", "8", "--algo-kwargs.batch_size"]
-    train += ["32", "--eval-students", "40", "-f", str(tmp_path), "--name", "mine"]
-    assert train_main([*train, "--progress", "false"]) == 0
+    assert train_main([*TRAIN, "-f", str(tmp_path), "--name", "mine"]) == 0
     run = tmp_path / "tutor-v0" / "mine_1"
     out = tmp_path / "out"
     args = ["--n", "40", "--out", str(out), "--progress", "false"]
@@ -72,10 +74,7 @@ def test_a_run_is_compared_with_rules(
 def test_a_run_teaches_courses_of_another_size_with_the_same_features(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train = ["--env", "tutor-v0", "--env-kwargs.budget", "10", "--n-envs", "8"]
-    train += ["-n", "64", "--algo-kwargs.n_steps", "8", "--algo-kwargs.batch_size"]
-    train += ["32", "--eval-students", "40", "-f", str(tmp_path)]
-    train += ["--progress", "false"]
+    train = [*TRAIN, "-f", str(tmp_path)]
     assert train_main([*train, "--name", "alike"]) == 0
     kwargs = ["--policy", "MlpPolicy", "--policy-kwargs", "{}"]
     assert train_main([*train, *kwargs, "--name", "fixed"]) == 0

@@ -96,17 +96,16 @@ def opened(name: str, layout: ActivityLayout) -> Iterator[Tutor]:
     experiment = build(config)
     experiment.load_state(folder.checkpoint())
     model = experiment.model
-    shape = model.observation_space.shape
     if isinstance(model.policy, EquivariantPolicy):
         try:
             model.policy = model.policy.for_course(layout)
         except ValueError as error:
             raise ValueError(f"{name} was trained on {config.env}: {error}") from None
-    elif shape != (layout.size,):
+    elif (shape := model.observation_space.shape) != (layout.size,):
         raise ValueError(
             f"{name} was trained on {config.env} with observations of shape {shape}; "
             f"this world has {(layout.size,)}: compare it in a world with as many "
-            "activities and features, or train policy=equivariant"
+            "activities and features, or train with --policy equivariant"
         )
     with torch_threads(config.num_threads):
         yield ModelTutor(model)

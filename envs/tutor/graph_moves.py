@@ -6,6 +6,9 @@ out: the step is taken with the ratio of the normalisers, then they are drawn an
 
 Source: Geman and Geman 1984 (full conditionals); Hastings 1970 (ratios); as moves of
 particles: Gilks and Berzuini 2001, "Following a moving target".
+
+Whole numbers are handed on as int64: a literal and an int16 are types of their own to
+numba, which would compile every kernel below once more for each.
 """
 
 from __future__ import annotations
