@@ -13,6 +13,7 @@ MOST_ACTIVITIES = 64
 DOUBT = 0.02
 """Least chance that a link shown is wrong, or one is missing: moves between hypotheses
 need a way, and authors err."""
+SWEEPS = 1
 _CERTAIN = 1e-12
 
 
@@ -41,6 +42,7 @@ def expect(students: st.State, params: st.Params, particles: int) -> hy.Model:
         skills=params.skills,
         activities=params.activities,
         particles=particles,
+        sweeps=SWEEPS,
         goals=params.goals,
         min_unknown=params.min_unknown,
         known=known,

@@ -33,6 +33,7 @@ from typing import NamedTuple
 import numpy as np
 
 from curiosity_rl.envs.rng import mix
+from curiosity_rl.envs.tutor.graph_answers import ROOM
 from curiosity_rl.envs.tutor.graph_moves import parents_given, sweep
 from curiosity_rl.envs.tutor.hypotheses import (
     COUNT,
@@ -75,6 +76,8 @@ FEATURES = (
 )
 KNOWN, OPEN, NEEDED, MISSING, READY, USEFUL, GAIN, SKILL = range(8)
 BURN_IN, STARTS = 10, 20_000
+WEIGHTS = 1
+"""Row of a desk for the first weights of particles; no moves are made until then."""
 _SEED = np.uint64(0xA0761D6478BD642F)
 
 
@@ -84,9 +87,7 @@ class Particles(NamedTuple):
     elapsed: np.ndarray  # (n,) int32, exercises answered
     dice: np.ndarray  # (n, 1) uint64, the filter's own stream
     past: np.ndarray  # (n, B + 1, 3, A) int16, see hypotheses.COUNT
-    weights: np.ndarray  # (n, M) float64
     tables: np.ndarray  # (n, M + 1, 7, A) int16, hypotheses; the last is scratch
-    desk: np.ndarray  # (n, D) float64, scratch
     goal: np.ndarray  # (n, 1) uint64, as shown
     shown: np.ndarray  # (n, A, 2) int16
     features: np.ndarray  # (n, A, F) float32, of the record; ours come last
@@ -179,14 +180,13 @@ def draw_hypothesis(h, past, goal, shown, dice, desk, model):
 
 
 @routine
-def begin(i, belief, model):
+def begin(i, belief, desk, model):
     """Begin the belief about a new student in lane i; return whether that was possible.
 
     The stream starts from goals and links shown, so that it tells nothing else.
     """
     word = _SEED ^ belief.goal[i, 0]
-    past, spare = belief.past[i], belief.tables[i, model.particles]
-    shown, dice = belief.shown[i], belief.dice[i]
+    past, shown, dice = belief.past[i], belief.shown[i], belief.dice[i]
     for k in range(model.activities):
         for row in range(3):
             past[0, row, k] = 0
@@ -194,10 +194,9 @@ def begin(i, belief, model):
             word = mix(word ^ np.uint64(shown[k, column] + 1))
     dice[0] = mix(word)
     t = np.int64(0)
-    weights, top = belief.weights[i], IMPOSSIBLE
+    weights, top = desk[WEIGHTS], IMPOSSIBLE
     for m in range(model.particles):
-        h = belief.tables[i, m]
-        goal, desk = belief.goal[i, 0], belief.desk[i]
+        h, goal = belief.tables[i, m], belief.goal[i, 0]
         weights[m] = draw_hypothesis(h, past, goal, shown, dice, desk, model)
         if weights[m] < POSSIBLE:
             if m == 0:
@@ -205,14 +204,9 @@ def begin(i, belief, model):
             copy(belief.tables[i, m - 1], h)
             weights[m] = weights[m - 1]
         top = max(top, weights[m])
-    for m in range(model.particles):
-        weights[m] = np.exp(weights[m] - top)
-    settle(i, belief, model)
-    for m in range(model.particles if model.noisy else 0):
-        h, goal, desk = belief.tables[i, m], belief.goal[i, 0], belief.desk[i]
-        for _ in range(BURN_IN):
-            k = np.int64(draw(dice) * model.activities)
-            sweep(h, spare, past, shown, goal, t, k, dice, desk, model)
+    resample(i, belief, top, desk, model)
+    for _ in range(BURN_IN if model.noisy else 0):
+        move(i, t, np.int64(draw(dice) * model.activities), belief, desk, model)
     marginals(i, t, belief, model)
     for k in range(model.activities):
         known = belief.features[i, k, belief.features.shape[2] - len(FEATURES)]
@@ -221,16 +215,23 @@ def begin(i, belief, model):
 
 
 @kernel
-def resample(i, belief, model):
-    """Give particles copies in proportion to weight; survivors stay where they are."""
-    copies, weights = belief.desk[i], belief.weights[i]
-    offset = draw(belief.dice[i])
+def resample(i, belief, top, desk, model):
+    """Give particles copies in proportion to weight; survivors stay where they are.
+
+    Weights are logs, the largest of them `top`.
+    """
+    copies, weights = desk[ROOM], desk[WEIGHTS]
     total = 0.0
     for m in range(model.particles):
-        before = np.ceil(total * model.particles - offset)
+        weights[m] = np.exp(weights[m] - top)
         total += weights[m]
-        copies[m] = np.ceil(total * model.particles - offset) - before
-        weights[m] = 1.0 / model.particles
+    offset = draw(belief.dice[i])
+    share = model.particles / total
+    total = 0.0
+    for m in range(model.particles):
+        before = np.ceil(total * share - offset)
+        total += weights[m]
+        copies[m] = np.ceil(total * share - offset) - before
     free = 0
     for m in range(model.particles):
         while copies[m] > 1.5:
@@ -242,47 +243,39 @@ def resample(i, belief, model):
 
 
 @kernel
-def settle(i, belief, model):
-    """Let the weights of lane i sum to 1; resample where few particles hold most."""
-    weights = belief.weights[i]
-    total, squares = 0.0, 0.0
-    for m in range(model.particles):
-        total += weights[m]
-    for m in range(model.particles):
-        weights[m] /= total
-        squares += weights[m] * weights[m]
-    if squares * model.particles > 2.0:
-        resample(i, belief, model)
-
-
-@kernel
-def weigh(h, t, k, right, dice, model):
-    """Let a hypothesis answer exercise t, of k; return the chance of this answer."""
-    if h[POSITION, k] >= model.skills:
-        return 0.5
+def learn(h, t, k, right, dice, model):
+    """Let a hypothesis answer exercise t, of k, and perhaps learn by it."""
+    if h[POSITION, k] >= model.skills or h[WHEN, k] < t:
+        return
     row = h[ROW, k]
-    slip, guess = model.rates[row, S], model.rates[row, G]
-    known = 1.0 - slip if right else slip
-    unknown = guess if right else 1.0 - guess
-    if h[WHEN, k] < t:
-        return known
     rate = model.rates[row, T]
     if opening(h, k) >= t:
         rate *= model.leak
-    chance = unknown
     if model.learn_first:
-        chance = rate * known + (1.0 - rate) * unknown
-        rate *= known / chance
+        slip, guess = model.rates[row, S], model.rates[row, G]
+        known = 1.0 - slip if right else slip
+        unknown = guess if right else 1.0 - guess
+        rate *= known / (rate * known + (1.0 - rate) * unknown)
     if draw(dice) < rate:
         h[WHEN, k] = t
-    return chance
 
 
 @routine
-def follow(i, k, right, belief, model):
+def move(i, t, k, belief, desk, model):
+    """Move all particles of lane i, most moves being about activity k."""
+    past, dice, goal = belief.past[i], belief.dice[i], belief.goal[i, 0]
+    shown, spare = belief.shown[i], belief.tables[i, model.particles]
+    for m in range(model.particles):
+        h = belief.tables[i, m]
+        for _ in range(model.sweeps):
+            sweep(h, spare, past, shown, goal, t, k, dice, desk, model)
+
+
+@routine
+def follow(i, k, right, belief, desk, model):
     """Carry one answer to activity k through the belief of lane i."""
     t = np.int64(belief.elapsed[i])
-    past, dice, weights = belief.past[i], belief.dice[i], belief.weights[i]
+    past, dice = belief.past[i], belief.dice[i]
     for row in range(3):
         for j in range(model.activities):
             past[t, row, j] = past[t - 1, row, j]
@@ -291,13 +284,8 @@ def follow(i, k, right, belief, model):
     past[t, LAST, k] = t
     dice[0] = mix(dice[0] ^ np.uint64(2 * k + right))
     for m in range(model.particles):
-        weights[m] *= weigh(belief.tables[i, m], t, k, right, dice, model)
-    settle(i, belief, model)
-    spare = belief.tables[i, model.particles]
-    for m in range(model.particles):
-        h = belief.tables[i, m]
-        goal, shown, desk = belief.goal[i, 0], belief.shown[i], belief.desk[i]
-        sweep(h, spare, past, shown, goal, t, k, dice, desk, model)
+        learn(belief.tables[i, m], t, k, right, dice, model)
+    move(i, t, k, belief, desk, model)
     first = belief.features.shape[2] - len(FEATURES)
     for j in range(model.activities):
         belief.belief_before[i, j] = belief.features[i, j, first + KNOWN]
@@ -312,8 +300,8 @@ def marginals(i, t, belief, model):
     for k in range(model.activities):
         for c in range(len(FEATURES)):
             f[k, first + c] = 0.0
+    weight = 1.0 / model.particles
     for m in range(model.particles):
-        weight = belief.weights[i, m]
         h = belief.tables[i, m]
         needed = needed_by(h, belief.goal[i, 0], model)
         for place in range(model.skills):
@@ -340,20 +328,20 @@ def marginals(i, t, belief, model):
 
 
 @kernel
-def begin_lanes(lanes, belief, model):
+def begin_lanes(lanes, belief, desk, model):
     """Begin the belief in these lanes; return the first where it failed, or -1."""
     for i in lanes:
-        if not begin(i, belief, model):
+        if not begin(i, belief, desk, model):
             return i
     return -1
 
 
 @kernel
-def follow_all(actions, outcomes, belief, model, out):
+def follow_all(actions, outcomes, belief, desk, model, out):
     """Carry the answers through the belief of every lane; write its features."""
     width = belief.features.shape[2]
     for i in range(actions.shape[0]):
-        follow(i, int(actions[i]), int(outcomes[i]), belief, model)
+        follow(i, np.int64(actions[i]), int(outcomes[i]), belief, desk, model)
         for k in range(model.activities):
             for c in range(width - len(FEATURES), width):
                 out[i, k * width + c] = belief.features[i, k, c]

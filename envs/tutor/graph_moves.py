@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from curiosity_rl.envs.tutor.graph_answers import (
+    ROOM,
+    draw_when,
+    evidence,
+    tabulate,
+)
 from curiosity_rl.envs.tutor.hypotheses import (
     COUNT,
     FIRST,
     IMPOSSIBLE,
-    LAST,
-    LOG_G,
-    LOG_NOT,
-    LOG_NOT_G,
-    LOG_NOT_LEAK,
     NEVER,
     POSITION,
     POSSIBLE,
@@ -32,12 +33,7 @@ from curiosity_rl.envs.tutor.hypotheses import (
     SLOT,
     START,
     WHEN,
-    WINS,
-    G,
-    S,
-    T,
     among,
-    answers,
     copy,
     draw,
     enough_unknown,
@@ -50,52 +46,56 @@ from curiosity_rl.envs.tutor.hypotheses import (
 )
 from curiosity_rl.jit import kernel, routine
 
-LARGEST = 1e150  # ratio of likelihoods that float64 can still multiply
 LAYER_MOVES = 0.2
 _COIN = float(np.log(0.5))
 
 
-@routine
-def parents_given(h, past, shown, t, k, dice, desk, choose, model):
-    """Return the log-normaliser of `P(parents of k | all else)`; draw them if asked.
+@kernel
+def by_when(h, past, t, k, start, room, model):
+    """Lay out the chance of k's learning time by each earlier skill that may open it.
 
-    The sum runs over the prior's choices: a first parent in the layer before, and a
-    second, half the time, in any earlier layer; times the chance of k's learning time
-    under the later of the two, times that of the links shown. `desk` is scratch, `(K,)`
-    at least.
+    Return the log of their unit.
     """
-    start = int(h[START, h[POSITION, k]])
-    none, at_once = np.int64(-1), np.int64(0)
-    if start == 0:
-        chance = showing(h, shown, k, none, none, model) if model.noisy else 1.0
-        if chance <= 0.0:
-            return IMPOSSIBLE
-        if choose:
-            h[FIRST, k], h[SECOND, k] = -1, -1
-        return learning(h, past, t, k, at_once, model) + np.log(chance)
-    before = int(h[START, start - 1])
     top = IMPOSSIBLE
     for place in range(start):
         when = h[WHEN, h[SLOT, place]]
         if place > 0 and when == h[WHEN, h[SLOT, place - 1]]:
-            desk[place] = desk[place - 1]
+            room[place] = room[place - 1]
         else:
-            desk[place] = learning(h, past, t, k, np.int64(when), model)
-        top = max(top, desk[place])
-    if top < POSSIBLE:
-        return IMPOSSIBLE
-    for place in range(start - 1, -1, -1):
-        here = h[WHEN, h[SLOT, place]]
-        if place + 1 < start and here == h[WHEN, h[SLOT, place + 1]]:
-            desk[place] = desk[place + 1]
-        elif desk[place] < top:
-            desk[place] = np.exp(desk[place] - top)
+            room[place] = learning(h, past, t, k, np.int64(when), model)
+        top = max(top, room[place])
+    for place in range(start):
+        room[place] = np.exp(room[place] - top) if room[place] < top else 1.0
+    return top
+
+
+@kernel
+def by_answers(h, past, t, k, start, desk, model):
+    """Lay out the chance of the answers to k by each earlier skill that may open it."""
+    for place in range(start):
+        when = h[WHEN, h[SLOT, place]]
+        if place > 0 and when == h[WHEN, h[SLOT, place - 1]]:
+            desk[ROOM, place] = desk[ROOM, place - 1]
         else:
-            desk[place] = 1.0
-    total, log_total, stop = 0.0, 0.0, 0.0
+            found = evidence(past, t, k, np.int64(when), desk, model)
+            desk[ROOM, place] = found
+
+
+@routine
+def choose_parents(h, shown, k, dice, room, choose, model):
+    """Return the normaliser of P(parents of k), given chances by what opens it.
+
+    Draw them if asked. The sum runs over the prior's choices: a first parent in the
+    layer before, and a second, half the time, in any earlier layer; times the chance
+    `room[place]` of the one known later, times that of the links shown.
+    """
+    start = int(h[START, h[POSITION, k]])
+    before = int(h[START, start - 1])
+    none = np.int64(-1)
+    total, whole, stop = 0.0, 0.0, 0.0
     for turn in range(2 if choose else 1):
         if turn:
-            stop = draw(dice) * total
+            stop = draw(dice) * whole
             total = 0.0
         for place in range(before, start):
             first = np.int64(h[SLOT, place])
@@ -107,68 +107,37 @@ def parents_given(h, past, shown, t, k, dice, desk, choose, model):
                     second = np.int64(h[SLOT, other])
                     if h[WHEN, second] > h[WHEN, first]:
                         later = other
-                chance = desk[later] * (0.5 / start + (0.5 if other < 0 else 0.0))
+                chance = room[later] * (0.5 / start + (0.5 if other < 0 else 0.0))
                 if model.noisy and chance > 0.0:
                     chance *= showing(h, shown, k, first, second, model)
                 total += chance
                 if turn and chance > 0.0:
                     h[FIRST, k], h[SECOND, k] = first, second
                     if total > stop:
-                        return log_total
-        if total <= 0.0:
-            return IMPOSSIBLE
-        log_total = top + np.log(total / (start - before))
-    return log_total
+                        return whole / (start - before)
+        whole = total
+        if whole <= 0.0:
+            break
+    return whole / (start - before)
 
 
 @routine
-def when_given(h, past, t, k, opened, row, dice, choose, model):
-    """Return log of `sum over w of P(w | opened) P(answers to k | w)`; draw w if asked.
-
-    One walk back over the exercises of k: `failed` is the chance of not learning before
-    exercise x, `ratio` that of the answers after it, known against unknown.
-    """
-    rate, guess, slip = model.rates[row, T], model.rates[row, G], model.rates[row, S]
-    count, right = int(past[t, COUNT, k]), int(past[t, WINS, k])
-    scale = right * model.rates[row, LOG_G]
-    scale += (count - right) * model.rates[row, LOG_NOT_G]
-    shut = int(past[min(opened, t), COUNT, k])
-    never = shut * model.rates[row, LOG_NOT_LEAK]
-    never += (count - shut) * model.rates[row, LOG_NOT]
-    if opened == 0:
-        never += model.log_unknown
-    never = np.exp(never)
-    hit, miss = (1.0 - slip) / guess, slip / (1.0 - guess)
-    total, log_total, stop = 0.0, 0.0, 0.0
-    for turn in range(2 if choose else 1):
-        if turn:
-            stop = draw(dice) * total
-        failed, ratio = never, 1.0
-        total = never
-        x = int(past[t, LAST, k])
-        if turn:
-            h[WHEN, k] = NEVER
-            if total > stop:
-                return log_total
-        while x > 0:
-            chance = rate if opened < x else rate * model.leak
-            failed /= 1.0 - chance
-            told = hit if past[x, WINS, k] > past[x - 1, WINS, k] else miss
-            after = min(ratio * told, LARGEST)
-            total += failed * chance * (after if model.learn_first else ratio)
-            ratio = after
-            if turn and chance > 0.0:
-                h[WHEN, k] = x
-                if total > stop:
-                    return log_total
-            x = int(past[x - 1, LAST, k])
-        if opened == 0 and model.known > 0.0:
-            total += model.known * ratio
-            if turn:
-                h[WHEN, k] = 0
-        if turn == 0:
-            log_total = scale + np.log(total)
-    return log_total
+def parents_given(h, past, shown, t, k, dice, desk, choose, model):
+    """Return the log-normaliser of `P(parents of k | all else)`; draw them if asked."""
+    start = int(h[START, h[POSITION, k]])
+    none, at_once = np.int64(-1), np.int64(0)
+    if start == 0:
+        chance = showing(h, shown, k, none, none, model) if model.noisy else 1.0
+        if chance <= 0.0:
+            return IMPOSSIBLE
+        if choose:
+            h[FIRST, k], h[SECOND, k] = -1, -1
+        return learning(h, past, t, k, at_once, model) + np.log(chance)
+    unit = by_when(h, past, t, k, start, desk[ROOM], model)
+    if unit < POSSIBLE:
+        return IMPOSSIBLE
+    whole = choose_parents(h, shown, k, dice, desk[ROOM], choose, model)
+    return unit + np.log(whole) if whole > 0.0 else IMPOSSIBLE
 
 
 @kernel
@@ -182,48 +151,53 @@ def of_children(h, past, t, k, model):
     return total
 
 
-@kernel
-def move_row(h, past, t, k, dice, model):
-    """Propose other rates for k."""
-    old, new = h[ROW, k], int(draw(dice) * model.rates.shape[0])
-    opened, when = opening(h, k), int(h[WHEN, k])
-    change = -learning(h, past, t, k, opened, model)
-    change -= answers(past, t, k, when, old, model)
-    h[ROW, k] = new
-    change += learning(h, past, t, k, opened, model)
-    change += answers(past, t, k, when, new, model)
-    if np.log(draw(dice)) >= change:
-        h[ROW, k] = old
+@routine
+def learn_anew(h, past, goal, t, k, row, dice, desk, model):
+    """Draw when k became known from all but its children; take it by their ratio.
+
+    Return whether it was taken; if not, nothing has changed. With rates of another row,
+    whose answers are on the desk, k has them then.
+    """
+    old_row, old = h[ROW, k], h[WHEN, k]
+    change = -of_children(h, past, t, k, model)
+    h[ROW, k] = row
+    draw_when(h, past, t, k, opening(h, k), row, dice, desk, model)
+    taken = True
+    if h[WHEN, k] != old:
+        change += of_children(h, past, t, k, model)
+        taken = np.log(draw(dice)) < change
+        if taken and h[WHEN, k] == 0:
+            taken = enough_unknown(h, goal, model)
+    if not taken:
+        h[ROW, k], h[WHEN, k] = old_row, old
+    return taken
 
 
 @routine
-def move_when(h, past, goal, t, k, dice, model):
-    """Draw when k became known from all but its children; take it by their ratio."""
-    old = h[WHEN, k]
-    when_given(h, past, t, k, opening(h, k), int(h[ROW, k]), dice, True, model)
-    new = h[WHEN, k]
-    if new == old:
-        return
-    change = of_children(h, past, t, k, model)
-    taken = change > POSSIBLE
-    if taken:
-        h[WHEN, k] = old
-        change -= of_children(h, past, t, k, model)
-        h[WHEN, k] = new
-        taken = np.log(draw(dice)) < change
-        if taken and new == 0:
-            taken = enough_unknown(h, goal, model)
-    if not taken:
-        h[WHEN, k] = old
+def move_skill(h, past, shown, goal, t, k, dice, desk, model):
+    """Draw rates, parents and learning time of k anew; the last is summed over first.
 
-
-@kernel
-def move_parents(h, past, shown, goal, t, k, dice, desk, model):
-    """Draw the parents of k from their full conditional."""
-    first, second = h[FIRST, k], h[SECOND, k]
-    parents_given(h, past, shown, t, k, dice, desk, True, model)
-    if not enough_unknown(h, goal, model):
-        h[FIRST, k], h[SECOND, k] = first, second
+    Rates are proposed from the population; parents are drawn from their conditional
+    given rates, order and all other learning times.
+    """
+    opened = opening(h, k)
+    row, proposed = int(h[ROW, k]), int(draw(dice) * model.rates.shape[0])
+    now = tabulate(past, t, k, row, desk, model)
+    now += np.log(evidence(past, t, k, opened, desk, model))
+    new = tabulate(past, t, k, proposed, desk, model)
+    new += np.log(evidence(past, t, k, opened, desk, model))
+    taken = np.log(draw(dice)) < new - now
+    if taken and learn_anew(h, past, goal, t, k, proposed, dice, desk, model):
+        row = proposed
+    tabulate(past, t, k, row, desk, model)
+    first, second, when = h[FIRST, k], h[SECOND, k], h[WHEN, k]
+    start = int(h[START, h[POSITION, k]])
+    if start > 0:
+        by_answers(h, past, t, k, start, desk, model)
+        choose_parents(h, shown, k, dice, desk[ROOM], True, model)
+    taken = learn_anew(h, past, goal, t, k, row, dice, desk, model)
+    if not (taken and enough_unknown(h, goal, model)):
+        h[FIRST, k], h[SECOND, k], h[WHEN, k] = first, second, when
 
 
 @kernel
@@ -263,7 +237,7 @@ def move_places(h, past, shown, goal, t, a, b, dice, desk, model):
 
 
 @routine
-def move_distractor(h, past, shown, goal, t, k, other, dice, model):
+def move_distractor(h, past, shown, goal, t, k, other, dice, desk, model):
     """Propose that skill k is a distractor and `other`, a distractor, in its place."""
     if among(goal, k) or shown[k, 0] >= 0 or shown[k, 1] >= 0:
         return
@@ -271,14 +245,18 @@ def move_distractor(h, past, shown, goal, t, k, other, dice, model):
     when, row = h[WHEN, k], h[ROW, k]
     opened = opening(h, k)
     old = of_others(h, past, shown, t, k, other, model)
-    old += when_given(h, past, t, k, opened, int(row), dice, False, model)
+    old += tabulate(past, t, k, int(row), desk, model)
+    old += np.log(evidence(past, t, k, opened, desk, model))
     old += int(past[t, COUNT, other]) * _COIN
     exchange(h, k, other, model)
     h[FIRST, other], h[SECOND, other] = first, second
     h[FIRST, k], h[SECOND, k], h[WHEN, k] = -1, -1, NEVER
-    h[ROW, other] = int(draw(dice) * model.rates.shape[0])
-    new = when_given(h, past, t, other, opened, int(h[ROW, other]), dice, True, model)
+    drawn = int(draw(dice) * model.rates.shape[0])
+    new = tabulate(past, t, other, drawn, desk, model)
+    new += np.log(evidence(past, t, other, opened, desk, model))
     new += int(past[t, COUNT, k]) * _COIN
+    h[ROW, other] = drawn
+    draw_when(h, past, t, other, opened, drawn, dice, desk, model)
     new += of_others(h, past, shown, t, k, other, model)
     taken = new > POSSIBLE and np.log(draw(dice)) < new - old
     if not (taken and enough_unknown(h, goal, model)):
@@ -322,25 +300,26 @@ def move_layers(h, spare, past, shown, goal, t, dice, desk, model):
 
 @routine
 def sweep(h, spare, past, shown, goal, t, k, dice, desk, model):
-    """A few moves of one hypothesis, half of them about activity k."""
-    for turn in range(2):
-        skill = k if turn else int(h[SLOT, int(draw(dice) * model.skills)])
-        if h[POSITION, skill] < model.skills:
-            move_when(h, past, goal, t, skill, dice, model)
-            move_row(h, past, t, skill, dice, model)
-            if turn == 0:
-                move_parents(h, past, shown, goal, t, skill, dice, desk, model)
-            else:
-                move_row(h, past, t, skill, dice, model)
-    for turn in range(2):
-        a = k if turn else int(draw(dice) * model.activities)
-        b = int(draw(dice) * (model.activities - 1))
-        b += b >= a
-        if h[POSITION, a] >= model.skills:
-            a, b = b, a
-        if h[POSITION, b] < model.skills:
-            move_places(h, past, shown, goal, t, a, b, dice, desk, model)
-        elif h[POSITION, a] < model.skills:
-            move_distractor(h, past, shown, goal, t, a, b, dice, model)
+    """A few moves of one hypothesis, most of them about activity k.
+
+    Its parents are moved before it: a row of wrong answers may be their fault.
+    """
+    for turn in range(4):
+        skill = k
+        if turn == 0:
+            skill = np.int64(h[SLOT, int(draw(dice) * model.skills)])
+        elif turn < 3:
+            skill = np.int64(h[FIRST if turn == 1 else SECOND, k])
+        if skill >= 0 and h[POSITION, skill] < model.skills:
+            move_skill(h, past, shown, goal, t, skill, dice, desk, model)
+    a = k if draw(dice) < 0.5 else np.int64(draw(dice) * model.activities)
+    b = np.int64(draw(dice) * (model.activities - 1))
+    b += b >= a
+    if h[POSITION, a] >= model.skills:
+        a, b = b, a
+    if h[POSITION, b] < model.skills:
+        move_places(h, past, shown, goal, t, a, b, dice, desk, model)
+    elif h[POSITION, a] < model.skills:
+        move_distractor(h, past, shown, goal, t, a, b, dice, desk, model)
     if model.skills > 1 and draw(dice) < LAYER_MOVES:
         move_layers(h, spare, past, shown, goal, t, dice, desk, model)

@@ -48,6 +48,7 @@ class Model(NamedTuple):
     skills: int
     activities: int
     particles: int
+    sweeps: int  # over the moves of every particle, after each answer
     goals: int
     min_unknown: int
     known: float  # chance to know a skill at the start, its parents being known
@@ -116,21 +117,6 @@ def learning(h, past, t, k, opened, model):
             shut = failed
     total += shut * model.rates[row, LOG_NOT_LEAK]
     return total + (failed - shut) * model.rates[row, LOG_NOT]
-
-
-@kernel
-def answers(past, t, k, when, row, model):
-    """Return `log P(answers to k | known from exercise when, rates of this row)`."""
-    split = min(when - model.learn_first, t) if when > 0 else 0
-    before, right_before = int(past[split, COUNT, k]), int(past[split, WINS, k])
-    after = int(past[t, COUNT, k]) - before
-    right_after = int(past[t, WINS, k]) - right_before
-    return (
-        right_before * model.rates[row, LOG_G]
-        + (before - right_before) * model.rates[row, LOG_NOT_G]
-        + right_after * model.rates[row, LOG_NOT_S]
-        + (after - right_after) * model.rates[row, LOG_S]
-    )
 
 
 @kernel

@@ -6,6 +6,7 @@ import numpy as np
 
 from curiosity_rl.envs.tutor import graph_belief as gb
 from curiosity_rl.envs.tutor.expectations import expect
+from curiosity_rl.envs.tutor.graph_answers import make_desk
 from curiosity_rl.envs.tutor.state import Params, Sizes, State
 
 INFERRED = gb.FEATURES
@@ -34,6 +35,7 @@ class Inference:
                 "probe=False, or belief=True"
             )
         self.model = expect(students, params, sizes.particles)
+        self._desk = make_desk(self.model, sizes.budget)
 
     def begin(self, state: State, lanes: np.ndarray) -> None:
         """Begin the belief about new students in these lanes.
@@ -43,7 +45,7 @@ class Inference:
         """
         if self.model is None:
             return
-        failed = gb.begin_lanes(lanes, gb.of_state(state), self.model)
+        failed = gb.begin_lanes(lanes, gb.of_state(state), self._desk, self.model)
         if failed >= 0:
             raise ValueError(
                 f"no student was found who explains goals and links of lane {failed}; "
@@ -54,7 +56,9 @@ class Inference:
         """Carry the last answers through the beliefs; write their features."""
         if self.model is not None:
             belief = gb.of_state(state)
-            gb.follow_all(state.activity, state.outcome, belief, self.model, out)
+            gb.follow_all(
+                state.activity, state.outcome, belief, self._desk, self.model, out
+            )
 
     def info(self, features: np.ndarray) -> dict[str, np.ndarray]:
         """Return what bonuses read: P(known) and P(needed), `(n, A)` float32."""

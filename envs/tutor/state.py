@@ -60,9 +60,7 @@ class State(NamedTuple):
     # the belief over graph and mastery, see graph_belief.Particles; else without room
     dice: np.ndarray
     past: np.ndarray
-    weights: np.ndarray
     tables: np.ndarray
-    desk: np.ndarray
 
 
 Students = namedtuple("Students", State._fields[: State._fields.index("dice")])
@@ -184,7 +182,5 @@ def _of_belief(
     return {
         "dice": np.zeros((lanes, some), np.uint64),
         "past": np.zeros((lanes, rows, 3, activities), np.int16),
-        "weights": np.zeros((lanes, particles)),
         "tables": np.zeros((lanes, particles + some, 7, activities), np.int16),
-        "desk": np.zeros((lanes, max(activities, particles) * some)),
     }
