@@ -3,14 +3,16 @@
 The tutor knows how students are drawn and how often an author's links are wrong, and
 sees goals, the graph as shown, activities and answers; no kernel here reads the true
 student. Each particle is a hypothesis (hypotheses.py): an order with its layers,
-distractors, prerequisites, rates, and when each skill became known. An answer to k
+distractors, prerequisites, rates, and when each skill became known. They are Markov
+chains that follow the posterior while answers come in: an answer to k
 
-1. weighs each particle by its chance, `1 - S` or `S` where k is known there, `G` or
-   `1 - G` where it is not, 1/2 where k is a distractor;
-2. lets k become known there with chance T, or leak * T while a parent is missing;
-3. resamples (systematically) where the effective number falls below half;
-4. moves every particle by a few Gibbs and Metropolis steps that leave the posterior as
-   it is (graph_moves.py), which makes up for the particles that were lost.
+1. lets k become known with chance T, or leak * T while a parent is missing;
+2. moves every particle by Gibbs and Metropolis steps that leave the posterior after
+   this answer as it is (graph_moves.py), most of them about k and its prerequisites.
+
+No particle is weighed or copied once the lesson has begun. The usual filter does both,
+and was exact with very many particles; with sixteen it kept copies of a few and was far
+too sure of them (docs/unknown_graph.md). Chains lag a little instead.
 
 Features of an activity are probabilities: `graph_known`; `graph_open`, its
 prerequisites are known; `graph_needed` by the goals; `graph_missing`, needed and
@@ -18,12 +20,13 @@ unknown; `graph_ready`, open and unknown; `graph_useful`, that and needed; `grap
 that and learnt by one exercise; `graph_skill`, no distractor. In `info`, `belief` then
 is the first and `needed` the third.
 
-With more and more particles the marginals become those of the exact posterior. Rates
-stand in a table of a sample of the population, independent between skills: that the
-able learn everything faster is left out, and so is their larger prior knowledge.
+With more particles the marginals have less noise; with more and more sweeps over the
+moves (`Model.sweeps`) they become those of the exact posterior. Rates stand in a table
+of a sample of the population, independent between skills: that the able learn
+everything faster is left out, and so is their larger prior knowledge.
 
-Source: Gordon, Salmond and Smith 1993 (particle filter); Gilks and Berzuini 2001,
-"Following a moving target" (moves after resampling).
+Source: Gilks and Berzuini 2001, "Following a moving target" (moves that follow a
+posterior), here without their weights.
 """
 
 from __future__ import annotations

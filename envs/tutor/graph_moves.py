@@ -1,8 +1,11 @@
 """Moves that leave the posterior over hypotheses as it is: Gibbs and Metropolis steps.
 
-Parents and learning times are drawn from their full conditionals; where two skills
+Parents and learning times are drawn from their conditionals; where two skills
 change places or a layer begins elsewhere, the parents that this touches are integrated
 out: the step is taken with the ratio of the normalisers, then they are drawn anew.
+Where rates or parents of one skill are drawn, its own learning time is summed out
+(graph_answers.py): what opened a skill and when it was learnt are hardly free of each
+other.
 
 Source: Geman and Geman 1984 (full conditionals); Hastings 1970 (ratios); as moves of
 particles: Gilks and Berzuini 2001, "Following a moving target".
@@ -77,8 +80,8 @@ def by_answers(h, past, t, k, start, desk, model):
         if place > 0 and when == h[WHEN, h[SLOT, place - 1]]:
             desk[ROOM, place] = desk[ROOM, place - 1]
         else:
-            found = evidence(past, t, k, np.int64(when), desk, model)
-            desk[ROOM, place] = found
+            chance = evidence(past, t, k, np.int64(when), desk, model)
+            desk[ROOM, place] = chance
 
 
 @routine
@@ -182,14 +185,16 @@ def move_skill(h, past, shown, goal, t, k, dice, desk, model):
     """
     opened = opening(h, k)
     row, proposed = int(h[ROW, k]), int(draw(dice) * model.rates.shape[0])
-    now = tabulate(past, t, k, row, desk, model)
-    now += np.log(evidence(past, t, k, opened, desk, model))
     new = tabulate(past, t, k, proposed, desk, model)
     new += np.log(evidence(past, t, k, opened, desk, model))
-    taken = np.log(draw(dice)) < new - now
-    if taken and learn_anew(h, past, goal, t, k, proposed, dice, desk, model):
-        row = proposed
-    tabulate(past, t, k, row, desk, model)
+    now = tabulate(past, t, k, row, desk, model)
+    now += np.log(evidence(past, t, k, opened, desk, model))
+    if np.log(draw(dice)) < new - now:
+        tabulate(past, t, k, proposed, desk, model)
+        if learn_anew(h, past, goal, t, k, proposed, dice, desk, model):
+            row = proposed
+        else:
+            tabulate(past, t, k, row, desk, model)
     first, second, when = h[FIRST, k], h[SECOND, k], h[WHEN, k]
     start = int(h[START, h[POSITION, k]])
     if start > 0:
