@@ -11,10 +11,10 @@ from graph_reference import RATES, Answers, Exact, Rows
 from tutor_reference import lanes_of
 
 from curiosity_rl.agents.tutors import make_tutor
+from curiosity_rl.envs.tutor import graph_answers as ga
 from curiosity_rl.envs.tutor import graph_belief as gb
 from curiosity_rl.envs.tutor import hypotheses as hy
 from curiosity_rl.envs.tutor.expectations import expect, with_logs
-from curiosity_rl.envs.tutor.graph_answers import make_desk
 from curiosity_rl.envs.tutor.world import Tutor
 from curiosity_rl.protocols import Transitions
 from curiosity_rl.rewards import make_reward
@@ -43,7 +43,7 @@ def filtered(
     if shown is not None:
         state.shown[0] = shown
     belief = gb.of_state(state)
-    desk = make_desk(model, world.budget)
+    desk = ga.make_desk(model, world.budget)
     assert gb.begin_lanes(np.arange(1), belief, desk, model) == -1
     out = np.empty((1, world.layout.size), np.float32)
     for k, right in answers:
@@ -277,3 +277,58 @@ def test_what_the_belief_is_sure_of_is_so():
             here = (chance > low) & (chance <= low + 0.2)
             # measured: at most .08 apart; 100 students, so some noise
             assert truth[here].mean() == pytest.approx(chance[here].mean(), abs=0.13)
+
+
+@pytest.mark.parametrize("learn_first", [False, True])
+def test_learning_times_are_drawn_by_their_chance(learn_first: bool):
+    # Of skill 0 alone, opened after 4 of its 12 exercises: the chance of each learning
+    # time, term by term, against the draws.
+    rates = np.array([[0.15, 0.25, 0.1]])
+    model = model_of(2, 2, learn_first=int(learn_first))
+    model = model._replace(rates=with_logs(rates, model.leak))
+    right = np.array([0, 1, 0, 0, 1, 0, 0, 1, 1, 0, 1, 1], bool)
+    found, total = learning_times(model, right, opened=4, draws=20_000)
+    learn, guess, slip = rates[0]
+    chances: dict[int, float] = {}
+    for when in (*range(1, 13), hy.NEVER):
+        chance = 1.0
+        for x in range(1, 13):
+            known = when < x or (learn_first and when == x)
+            hit = 1 - slip if known else guess
+            chance *= hit if right[x - 1] else 1 - hit
+            if x <= when:
+                rate = learn * (model.leak if x <= 4 else 1.0)
+                chance *= rate if x == when else 1 - rate
+        chances[when] = chance
+    whole = sum(chances.values())
+    assert total == pytest.approx(np.log(whole), rel=1e-9)
+    for when, chance in chances.items():
+        assert np.mean(found == when) == pytest.approx(chance / whole, abs=0.012)
+
+
+def test_a_skill_that_is_learnt_at_once_was_learnt_when_it_opened():
+    # (1 - T)^55 is 0 in float64, and no reason to say that it was learnt before.
+    model = model_of(2, 2)
+    model = model._replace(rates=with_logs(np.array([[1.0, 0.2, 0.2]]), model.leak))
+    found, _ = learning_times(model, np.zeros(60, bool), opened=5, draws=200)
+    assert np.mean(found == 6) > 0.8  # else by the leak, .02 each time
+    assert np.all(found <= 6)
+
+
+def learning_times(
+    model: hy.Model, right: np.ndarray, opened: int, draws: int
+) -> tuple[np.ndarray, float]:
+    """Draw when skill 0 was learnt, given its answers; and log P(answers)."""
+    t, desk = len(right), ga.make_desk(model, len(right))
+    past = np.zeros((t + 1, 3, 2), np.int16)
+    past[1:, hy.COUNT, 0] = past[1:, hy.LAST, 0] = np.arange(1, t + 1)
+    past[1:, hy.WINS, 0] = np.cumsum(right)
+    h, dice = np.zeros((7, 2), np.int16), np.array([7], np.uint64)
+    k, row = np.int64(0), 0
+    unit = ga.tabulate(past, t, k, row, desk, model)
+    total = unit + np.log(ga.evidence(past, t, k, opened, desk, model))
+    found = np.empty(draws, int)
+    for i in range(draws):
+        ga.draw_when(h, past, t, k, opened, row, dice, desk, model)
+        found[i] = h[hy.WHEN, 0]
+    return found, float(total)

@@ -66,14 +66,14 @@ def _errors(params: st.Params) -> tuple[float, float]:
 
 
 def with_logs(rates: np.ndarray, leak: float) -> np.ndarray:
-    """Return rates `(R, 3)`, learn, guess and slip, with their logs, `(R, 11)`.
+    """Return rates `(R, 3)`, learn, guess and slip, with their logs, `(R, 9)`.
 
-    Columns as `hypotheses.T` to `LOG_NOT_S`; guess and slip are kept off 0 and 1.
+    Columns as `hypotheses.T` to `LOG_NOT_G`; guess and slip are kept off 0 and 1.
     """
     learn, (guess, slip) = rates[:, 0], np.clip(rates[:, 1:], 1e-9, 1 - 1e-9).T
     learn = np.clip(learn, 0, 1 - _CERTAIN)
     logs = (learn, 1 - learn, leak * learn, 1 - leak * learn)
-    logs += (guess, 1 - guess, slip, 1 - slip)
+    logs += (guess, 1 - guess)
     return np.stack([learn, guess, slip, *map(_log, logs)], axis=1)
 
 

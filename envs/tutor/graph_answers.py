@@ -99,11 +99,15 @@ def draw_when(h, past, t, k, opened, row, dice, desk, model):
             return
         stop /= 1.0 - model.known
     count, j = int(past[t, COUNT, k]), int(past[min(opened, t), COUNT, k])
+    last, x = count, int(past[t, LAST, k])
     failed = desk[SHUT, j] * (1.0 - rate) ** (count - j)
     stop -= failed
     h[WHEN, k] = NEVER
-    x = int(past[t, LAST, k])
-    for i in range(count, 0, -1):
+    while failed <= 0.0 and last > j:  # too small a number: nor was it learnt so late
+        last -= 1
+        x = int(past[x - 1, LAST, k])
+        failed = desk[SHUT, j] * (1.0 - rate) ** (last - j)
+    for i in range(last, 0, -1):
         chance = rate if i > j else rate * model.leak
         if stop < 0.0 or chance <= 0.0:
             return

@@ -31,9 +31,7 @@ of rates. By position: the activity there, and where its layer starts."""
 COUNT, WINS, LAST = range(3)
 """Of a history `(t, :, activity)` up to exercise t: how many, how many right, which was
 the last one."""
-T, G, S, LOG_T, LOG_NOT, LOG_LEAK, LOG_NOT_LEAK, LOG_G, LOG_NOT_G, LOG_S, LOG_NOT_S = (
-    range(11)
-)
+T, G, S, LOG_T, LOG_NOT, LOG_LEAK, LOG_NOT_LEAK, LOG_G, LOG_NOT_G = range(9)
 NEVER = 32_000
 """Learning time of what is not known yet; budgets stay below."""
 IMPOSSIBLE = -1e300
@@ -59,7 +57,7 @@ class Model(NamedTuple):
     noisy: bool  # whether a graph is shown
     noise: float
     dropped: float
-    rates: np.ndarray  # (R, 11) float64: learn, guess, slip and logs, drawn alike
+    rates: np.ndarray  # (R, 9) float64: learn, guess, slip and logs, drawn alike
 
 
 @kernel
